@@ -1,0 +1,74 @@
+# make demo    score 49,097 real events and see what was found
+# make test    everything that must hold; needs nothing but Python 3.11+
+#
+# Each target first makes .venv (`make install`); a second run finds it there and is fast.
+# TORCH=cpu takes the small CPU build of torch where the network offers it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: install demo test check bench-quality constraints clean
+
+# The first interpreter that is new enough; say PYTHON=... to choose another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+
+# What was installed once stays: `make install TORCH=cpu` holds for a plain `make test` after it.
+TORCH ?= $(or $(patsubst .venv/.installed-%,%,$(wildcard .venv/.installed-*)),default)
+STAMP := .venv/.installed-$(TORCH)
+UV := .venv/bin/uv --quiet pip
+IN_VENV := --python .venv/bin/python
+
+# constraints.txt knows the hashes of the registry's torch. The CPU build is another file with
+# other hashes, so TORCH=cpu holds to the same versions and goes without the hashes.
+THIRD_PARTY_default := --require-hashes --requirements constraints.txt
+THIRD_PARTY_cpu := --torch-backend cpu --no-verify-hashes --constraints constraints.txt \
+	--requirements pyproject.toml --all-extras --group dev
+
+install: $(STAMP)
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11 or later found; install one, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# uv installs torch and its libraries several times faster than pip; it is a wheel like any other,
+# so pip fetches it by the hashes of its own lines in constraints.txt.
+.venv/bin/uv: constraints.txt | .venv/bin/python
+	sed -n '/^uv==/,/[^\\]$$/p' constraints.txt > .venv/uv.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement .venv/uv.txt
+	touch $@
+
+# The project itself is built by the hatchling that was just installed: nothing unpinned comes in.
+$(STAMP): pyproject.toml constraints.txt .venv/bin/uv
+	$(if $(THIRD_PARTY_$(TORCH)),,$(error TORCH must be cpu or default, got '$(TORCH)'))
+	rm -f .venv/.installed-*
+	$(UV) install $(IN_VENV) $(THIRD_PARTY_$(TORCH))
+	$(UV) install $(IN_VENV) --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.demo
+
+test: check
+
+# With CI=true a skipped test is a failure (tests/conftest.py).
+check: $(STAMP)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest
+
+bench-quality: $(STAMP)
+	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-quality DATA=folder" >&2; exit 2; }
+	.venv/bin/python -m tests.benchmarks.quality $(DATA)
+
+# Names, versions, hashes and platform markers of everything above; no address of any registry.
+constraints: $(STAMP)
+	$(UV) compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --upgrade \
+		--custom-compile-command 'make constraints' --output-file constraints.txt > /dev/null
+	! grep -n '://' constraints.txt
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

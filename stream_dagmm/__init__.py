@@ -1,0 +1,1 @@
+"""Online anomaly detectors for River that learn from every event they have scored."""
