@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: install demo test check bench-quality constraints clean
+.PHONY: install demo test check lint types floors tests-and-doctests bench-quality constraints clean
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -51,12 +51,21 @@ demo: $(STAMP)
 
 test: check
 
-# With CI=true a skipped test is a failure (tests/conftest.py).
-check: $(STAMP)
+# `make -k check` goes on after a failure and shows all of them.
+check: lint types floors tests-and-doctests
+
+lint: $(STAMP)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+
+types: $(STAMP)
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+
+floors: $(STAMP)
+	.venv/bin/lint-imports --no-logo
+
+# With CI=true a skipped test is a failure (tests/conftest.py).
+tests-and-doctests: $(STAMP)
 	.venv/bin/python -m pytest
 
 bench-quality: $(STAMP)
