@@ -13,8 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from stream_dagmm_connectors.events import DeadLetter, LinePosition, PartitionPosition, Position
-from stream_dagmm_connectors.events import ScoredEvent as ScoredEvent
+from stream_dagmm_connectors.events import (
+    DeadLetter,
+    LinePosition,
+    PartitionPosition,
+    Position,
+    ScoredEvent,
+)
 
 if TYPE_CHECKING:
     from stream_dagmm.checkpoint import Tree
@@ -50,13 +55,15 @@ class Record(NamedTuple):
     """One undecoded record of a source.
 
     ``value`` is the bytes of a JSON document (lines, topics), a row as a mapping from column to
-    cell (CSV: text; Parquet: Python values), or what could not even be cut into a row.
+    value (CSV cells: numbers, text, None for an empty one; Parquet: Python values), or what could
+    not even be cut into a row. ``raw`` is the text of a row where the source has it.
     """
 
     position: Position
     value: bytes | Mapping[str, object] | Unreadable
     key: bytes | None = None
     headers: Sequence[tuple[str, bytes]] = ()
+    raw: bytes | None = None
 
 
 class Source(Protocol):
