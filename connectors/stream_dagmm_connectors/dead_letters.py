@@ -21,6 +21,9 @@ def dead_letter(record: Record, rejection: Rejection, source: str, lineage: str)
     raw = raw_bytes(record)
     kept = raw if len(raw) <= MAX_BYTES else raw[:KEPT_BYTES]
     text, encoding = _text(kept)
+    length, digest = len(raw), hashlib.sha256(raw).hexdigest()
+    if isinstance(record.value, Unreadable) and record.value.length is not None:
+        length, digest = record.value.length, record.value.sha256 or digest
     return DeadLetter(
         id=event_id(source, record.position, lineage),
         source=source,
@@ -29,8 +32,8 @@ def dead_letter(record: Record, rejection: Rejection, source: str, lineage: str)
         reason=rejection.reason,
         raw=text,
         encoding=encoding,
-        length=len(raw),
-        sha256=hashlib.sha256(raw).hexdigest(),
+        length=length,
+        sha256=digest,
     )
 
 

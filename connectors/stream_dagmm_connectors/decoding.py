@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from stream_dagmm_connectors.events import MAX_BYTES, Time
 from stream_dagmm_connectors.dead_letters import Rejection
+from stream_dagmm_connectors.events import MAX_BYTES, Time
 from stream_dagmm_connectors.field_types import SIGHTINGS, FieldTypes
 from stream_dagmm_connectors.plain import MAX_DEPTH, NotAnEvent, depth_of, plain, short
 from stream_dagmm_connectors.ports import Record, Unreadable

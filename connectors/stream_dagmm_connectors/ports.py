@@ -45,10 +45,15 @@ RowT = TypeVar("RowT", contravariant=True)
 
 
 class Unreadable(NamedTuple):
-    """A record that the source itself could not read; the decoder makes a dead letter of it."""
+    """A record that the source itself could not read; the decoder makes a dead letter of it.
+
+    Where ``raw`` is only its beginning, ``length`` and ``sha256`` are those of the whole.
+    """
 
     raw: bytes
     reason: str
+    length: int | None = None
+    sha256: str | None = None
 
 
 class Record(NamedTuple):
