@@ -200,6 +200,8 @@ def _why_not_json(raw: bytes, error: orjson.JSONDecodeError) -> str:
     if here.startswith(("NaN", "Infinity")):
         found = "NaN" if here.startswith("NaN") else "Infinity"
         return f"{found} at character {error.pos + 1}, expected a finite number or null"
+    if not text.strip():
+        return "not JSON: it is empty"
     if not here:
-        return "not JSON: it ends too early" if text.strip() else "not JSON: it is empty"
+        return "not JSON: it ends too early"
     return f"not JSON: found {short(text[error.pos :])} at character {error.pos + 1}"

@@ -1,0 +1,345 @@
+"""What is an event: the same rule for files and topics, whatever the bytes."""
+
+import datetime
+import decimal
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stream_dagmm_connectors.dead_letters import Rejection, dead_letter
+from stream_dagmm_connectors.decoding import Decoder, Event
+from stream_dagmm_connectors.events import LinePosition, decode_dead_letter, encode
+from stream_dagmm_connectors.field_types import MAX_FIELDS, FieldTypes
+from stream_dagmm_connectors.ports import Record, Unreadable
+
+
+def features(record: bytes | dict[Any, Any], **options: Any) -> dict[str, Any]:
+    answer = Decoder(**options).decode(record)
+    if isinstance(answer, Rejection):
+        raise AssertionError(answer.reason)
+    return answer.features
+
+
+def refusal(record: bytes | dict[Any, Any], **options: Any) -> str:
+    answer = Decoder(**options).decode(record)
+    if isinstance(answer, Event):
+        raise AssertionError(f"accepted as {answer}")
+    return answer.reason
+
+
+def test_numbers_booleans_and_text_come_as_they_are() -> None:
+    got = features(b'{"a": 1, "b": 2.5, "c": true, "d": "x", "e": -0.0}')
+    assert got == {"a": 1, "b": 2.5, "c": True, "d": "x", "e": 0.0}
+    assert got["c"] is True
+    assert math.copysign(1, got["e"]) == -1
+
+
+def test_nested_objects_are_flattened_by_dotted_path() -> None:
+    assert features(b'{"a": {"b": {"c": 1}, "d": 2}}') == {"a.b.c": 1, "a.d": 2}
+
+
+def test_lists_are_flattened_by_index_up_to_sixteen() -> None:
+    got = features(json.dumps({"a": list(range(100)), "b": [{"c": 1}, [2]]}).encode())
+    assert got == {f"a.{index}": index for index in range(16)} | {"b.0.c": 1, "b.1.0": 2}
+
+
+def test_null_absent_and_empty_containers_are_missing() -> None:
+    assert features(b'{"a": null, "b": {}, "c": [], "d": [null, 1], "e": {"f": null}}') == {
+        "d.1": 1
+    }
+
+
+def test_an_object_without_fields_is_an_event() -> None:
+    assert features(b"{}") == {}
+
+
+def test_of_a_repeated_key_the_last_counts() -> None:
+    assert features(b'{"a": 1, "a": 2}') == {"a": 2}
+    assert features(b'{"a": 1, "a": null}') == {}
+    assert features(b'{"a.b": 1, "a": {"b": 2}}') == {"a.b": 2}
+    assert features(b'{"a.b": 1, "a": {"b": null}}') == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "empty"),
+        (b"  ", "empty"),
+        (b'{"a": 1', "ends too early"),
+        (b"{'a': 1}", "not JSON"),
+        (b'{"a": 1} {"b": 2}', "not JSON"),
+        (b'{"a": 01}', "not JSON"),
+        (b'{"a": "\x01"}', "not JSON"),
+        (b'{"a": "\\ud800"}', "not JSON"),
+        (b"[1, 2]", "expected an object"),
+        (b'"text"', "expected an object"),
+        (b"null", "expected an object"),
+        (b'{"a": NaN}', "NaN at character 7"),
+        (b'{"a": Infinity}', "Infinity at character 7"),
+        (b'{"a": -Infinity}', "Infinity at character 8"),
+        (b'{"a": 1e999}', "too big for a double"),
+        (b'{"a": [-1e999]}', "too big for a double"),
+        (b'{"a": 1' + b"0" * 400 + b"}", "too big for a double"),
+        (b'{"a": "\xff"}', "byte 8 is 0xff, expected UTF-8"),
+        (b'{"a": "\xed\xa0\x80"}', "expected UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "expected UTF-8"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_its_reason(raw: bytes, reason: str) -> None:
+    assert reason in refusal(raw)
+
+
+def test_integers_inside_the_range_of_a_double_are_accepted() -> None:
+    assert features(b'{"a": 18446744073709551616}') == {"a": 2.0**64}
+    assert features(b'{"a": 1' + b"0" * 300 + b"}") == {"a": 1e300}
+
+
+def test_depth_32_is_an_event_and_33_is_none() -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"a":' * (depth - 1) + b'{"a":1}' + b"}" * (depth - 1)
+
+    assert features(nested(32)) == {".".join("a" * 32): 1}
+    assert "nested more than 32 deep" in refusal(nested(33))
+    assert "nested more than 32 deep" in refusal(nested(900))
+
+
+def test_brackets_inside_text_are_no_depth() -> None:
+    assert features(b'{"a": "' + b"[{" * 100 + b'"}') == {"a": "[{" * 100}
+
+
+@pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'{"a":[', b'{"a":1,"b":'])
+def test_a_hundred_thousand_brackets_are_refused_without_using_the_stack(bracket: bytes) -> None:
+    assert "1,024 deep" in refusal(bracket * 100_000)
+
+
+def test_depth_beyond_the_sixteenth_element_of_a_list_counts_too() -> None:
+    assert "nested" in refusal(b'{"a": [' + b"0," * 20 + b"[" * 40 + b"]" * 40 + b"]}")
+
+
+def test_a_record_over_the_size_limit_is_refused_and_one_at_it_is_not() -> None:
+    raw = b'{"a": 1}'
+    assert features(raw, max_bytes=8) == {"a": 1}
+    assert refusal(raw, max_bytes=7) == "the record has 8 bytes, expected at most 7"
+
+
+def test_label_time_and_ignored_fields_are_kept_out_with_everything_below_them() -> None:
+    decoder = Decoder(label="y", time="meta.at", ignore=["id", "user"])
+    raw = (
+        b'{"y": 1, "meta": {"at": "2024-02-29", "host": "a"}, "id": 7, "user": {"n": [1]}, "x": 2}'
+    )
+    assert decoder.decode(raw) == Event({"meta.host": "a", "x": 2}, "2024-02-29", 1)
+    assert decoder.decode(b'{"y": {"leak": 1}, "x": 2}') == Event({"x": 2}, None, None)
+
+
+def test_an_envelope_names_the_object_that_is_the_event() -> None:
+    raw = b'{"after": {"row": {"x": 1, "y": true}}, "at": 3}'
+    assert Decoder(value="after.row", label="y").decode(raw) == Event({"x": 1}, None, True)
+    assert "field 'after.no' is missing" in refusal(raw, value="after.no")
+    assert "field 'at' is 3, expected an object" in refusal(raw, value="at")
+
+
+@pytest.mark.parametrize("value", [b'{"at": true}', b'{"at": {"s": 1}}', b'{"at": [1]}'])
+def test_a_time_that_is_neither_number_nor_text_is_refused(value: bytes) -> None:
+    assert "expected the event's time" in refusal(value, time="at")
+
+
+def numeric_for(sightings: int) -> Decoder:
+    decoder = Decoder()
+    for _ in range(sightings):
+        decoder.decode(b'{"amount": 1}')
+    return decoder
+
+
+def test_text_is_refused_once_a_field_was_a_number_a_thousand_times() -> None:
+    answer = numeric_for(1_000).decode(b'{"amount": "n/a"}')
+    assert answer == Rejection(
+        "field 'amount' is 'n/a', expected a number as in its first 1,000 sightings"
+    )
+
+
+def test_text_in_the_first_thousand_sightings_makes_a_field_mixed_for_good() -> None:
+    decoder = numeric_for(999)
+    assert isinstance(decoder.decode(b'{"amount": "n/a"}'), Event)
+    for _ in range(2_000):
+        decoder.decode(b'{"amount": 1}')
+    assert isinstance(decoder.decode(b'{"amount": "n/a"}'), Event)
+
+
+def test_missing_values_and_refused_events_are_no_sightings() -> None:
+    decoder = numeric_for(999)
+    decoder.decode(b'{"amount": null}')
+    decoder.decode(b'{"amount": 1, "bad": NaN}')
+    assert isinstance(decoder.decode(b'{"amount": "n/a"}'), Event)
+
+
+def test_a_refused_event_leaves_no_trace_in_its_other_fields() -> None:
+    decoder = numeric_for(1_000)
+    before = decoder.to_state()["names"]
+    decoder.decode(b'{"new": 1, "amount": "n/a"}')
+    assert decoder.to_state()["names"] == before
+
+
+def test_a_numeric_field_accepts_numbers_booleans_and_nothing_after_a_refusal() -> None:
+    decoder = numeric_for(1_000)
+    decoder.decode(b'{"amount": "n/a"}')
+    for raw in (b'{"amount": 2}', b'{"amount": true}', b'{"amount": null}', b"{}"):
+        assert isinstance(decoder.decode(raw), Event)
+
+
+def test_decoding_goes_on_from_its_state_as_if_it_had_never_stopped() -> None:
+    raws = [b'{"a": 1, "b": "x", "c.\\u0000": 2}'] * 1_500 + [b'{"a": "x"}', b'{"b": 1}']
+    whole = Decoder()
+    expected = [whole.decode(raw) for raw in raws]
+    for cut in (0, 1, 999, 1_000, 1_001):
+        first, second = Decoder(), Decoder()
+        got: list[Any] = [first.decode(raw) for raw in raws[:cut]]
+        second.load_state(first.to_state())
+        got += [second.decode(raw) for raw in raws[cut:]]
+        assert got == expected
+        assert same_state(second.to_state(), whole.to_state())
+
+
+def same_state(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    sightings = np.array_equal(one["sightings"], other["sightings"])
+    return bool(one["names"] == other["names"] and sightings)
+
+
+def test_the_memory_for_field_types_is_bounded_and_blind_to_the_order_of_keys() -> None:
+    names = [f"f{index}" for index in range(3 * MAX_FIELDS)]
+    forwards, backwards = FieldTypes(), FieldTypes()
+    forwards.see(dict.fromkeys(names, 1.0))
+    backwards.see(dict.fromkeys(reversed(names), 1.0))
+    assert len(forwards.to_state()["names"]) == MAX_FIELDS
+    assert forwards.to_state()["names"] == backwards.to_state()["names"]
+    forwards.see({"x" * 1_000_000: 1.0})
+    assert max(map(len, forwards.to_state()["names"])) < 300
+
+
+def test_a_state_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected one number"):
+        Decoder().load_state({"names": ["a", "b"], "sightings": np.array([1])})
+    with pytest.raises(ValueError, match="from -1 to 1000"):
+        Decoder().load_state({"names": ["a"], "sightings": np.array([5_000])})
+
+
+def test_a_table_row_is_made_plain() -> None:
+    row = {
+        "decimal": decimal.Decimal("1.5"),
+        "day": datetime.date(2024, 2, 29),
+        "span": datetime.timedelta(minutes=1),
+        "bytes": b"text",
+        "float32": np.float32(0.5),
+        "flag": np.bool_(True),
+        "list": (1, None, {"x": 2}),
+        "nothing": None,
+        7: 8,
+    }
+    assert features(row) == {
+        "decimal": 1.5,
+        "day": "2024-02-29",
+        "span": 60.0,
+        "bytes": "text",
+        "float32": 0.5,
+        "flag": True,
+        "list.0": 1,
+        "list.2.x": 2,
+        "7": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (math.nan, "expected a finite number"),
+        (-math.inf, "expected a finite number"),
+        (10**400, "no number that fits a double"),
+        (decimal.Decimal("sNaN"), "no number that fits a double"),
+        (b"\xff", "expected UTF-8"),
+        ("\ud800", "UTF-8 can write"),
+        (object, "expected a number, a boolean, text"),
+    ],
+)
+def test_what_json_has_no_value_for_is_refused_by_field(value: object, reason: str) -> None:
+    found = refusal({"x": value})
+    assert found.startswith("field 'x'")
+    assert reason in found
+
+
+def test_a_row_that_holds_itself_is_refused() -> None:
+    row: dict[str, Any] = {"x": 1}
+    row["me"] = row
+    assert "nested more than 32 deep" in refusal(row)
+    letter = dead_letter(Record(LinePosition(1), row), Rejection("deep"), "s", "0")
+    assert "'me'" in letter.raw
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+hostile = (
+    st.binary()
+    | st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | st.tuples(json_values, st.binary(max_size=3), st.integers(0, 200)).map(
+        lambda parts: spliced(json.dumps(parts[0]).encode(), parts[1], parts[2])
+    )
+)
+
+
+def spliced(raw: bytes, piece: bytes, place: int) -> bytes:
+    return raw[:place] + piece + raw[place:]
+
+
+def finite(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, (str, bool)) or math.isfinite(v) for v in values)
+
+
+@given(hostile)
+def test_no_bytes_make_the_decoder_raise_and_every_number_is_finite(raw: bytes) -> None:
+    record = Record(LinePosition(1), raw)
+    answer = Decoder(label="a", time="", ignore=["b"]).decode(raw)
+    if isinstance(answer, Event):
+        assert finite(list(answer.features.values()))
+        assert None not in answer.features.values()
+    else:
+        letter = dead_letter(record, answer, "source", "lineage")
+        assert decode_dead_letter(encode(letter)) == letter
+
+
+@given(st.dictionaries(st.text() | st.integers(), json_values | st.binary() | st.decimals()))
+def test_no_row_makes_the_decoder_raise(row: dict[Any, Any]) -> None:
+    answer = Decoder().decode(row)
+    if isinstance(answer, Event):
+        assert finite(list(answer.features.values()))
+    else:
+        letter = dead_letter(Record(LinePosition(1), row), answer, "source", "lineage")
+        assert decode_dead_letter(encode(letter)) == letter
+
+
+@given(st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False)))
+def test_finite_numbers_arrive_bit_for_bit(values: dict[str, float]) -> None:
+    assert features(json.dumps(values).encode()) == values
+
+
+def test_a_dead_letter_holds_the_record_whole_or_its_beginning_with_length_and_hash() -> None:
+    small = dead_letter(Record(LinePosition(3), b"\xff{"), Rejection("bad"), "events", "5b2a")
+    assert (small.id, small.raw, small.encoding) == ("events:3:5b2a", "/3s=", "base64")
+    big = b"x" * (2 << 20)
+    letter = dead_letter(Record(LinePosition(4), big), Rejection("big"), "events", "5b2a")
+    assert (len(letter.raw), letter.length) == (64 << 10, 2 << 20)
+    cut = Unreadable(b"x" * 10, "cut", 99, "ab")
+    letter = dead_letter(Record(LinePosition(4), cut), Rejection("cut"), "events", "5b2a")
+    assert (letter.length, letter.sha256) == (99, "ab")
+
+
+def test_what_a_source_could_not_read_is_refused_at_the_stage_read() -> None:
+    assert Decoder().decode(Unreadable(b"a,b", "too few cells")) == Rejection(
+        "too few cells", "read"
+    )
