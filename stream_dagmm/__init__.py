@@ -1,1 +1,8 @@
 """Online anomaly detectors for River that learn from every event they have scored."""
+
+from importlib.metadata import version
+
+from stream_dagmm.detectors.gaussian_mixture import GaussianMixture
+
+__version__ = version("stream-dagmm")
+__all__ = ["GaussianMixture"]

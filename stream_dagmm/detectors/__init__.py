@@ -1,1 +1,1 @@
-"""One detector per file; none imports another."""
+"""One detector a file; none imports another."""

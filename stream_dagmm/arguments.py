@@ -1,0 +1,50 @@
+"""Constructor arguments that are checked once, with errors that say what was got and expected."""
+
+import math
+from numbers import Integral, Real
+
+
+def at_least(least: int, **named: int) -> int:
+    """The one named integer, if it is at least `least`.
+
+    >>> at_least(1, batch_size=0)
+    Traceback (most recent call last):
+    ValueError: batch_size must be an integer of at least 1, got 0
+    """
+    ((name, value),) = named.items()
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def positive(**named: float) -> float:
+    """The one named number, if it is greater than 0; infinity is allowed.
+
+    >>> positive(half_life=-3)
+    Traceback (most recent call last):
+    ValueError: half_life must be positive, got -3
+    """
+    ((name, value),) = named.items()
+    if not _is_number(value) or not value > 0:
+        raise ValueError(f"{name} must be positive, got {value!r}")
+    return float(value)
+
+
+def not_negative(**named: float) -> float:
+    """The one named number, if it is finite and at least 0."""
+    ((name, value),) = named.items()
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def flag(**named: bool) -> bool:
+    """The one named boolean."""
+    ((name, value),) = named.items()
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)

@@ -1,0 +1,67 @@
+"""Exact matrix products: why a score does not depend on how a stream was cut.
+
+A matrix product in floating point depends, in its last bits, on the shape of the whole: a library
+picks another kernel, and so another order of summation, for 1 row than for 256, for 2 threads than
+for 1. Here both operands are first rounded to grids so coarse that every product and every partial
+sum is exactly representable in a double. Then the order cannot matter, and a row's result is its
+own: the same bits alone or among others, at any place, under any number of threads.
+
+Budget: a row entry is an integer of at most 20 bits (times 2^-16), a column entry one of
+33 - log2(n) bits (times its own power of two), n terms are summed: 20 + 33 - log2(n) + log2(n) = 53
+bits, the significand of a double. The idea is that of error-free matrix multiplication
+(Ozaki, Ogita, Oishi, Rump, 2012) with one slice.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+SIGNIFICAND_BITS = 53
+ROW_FRACTION_BITS = 16
+ROW_BOUND = 16.0
+ROW_BITS = ROW_FRACTION_BITS + 4  # 16.0 is 2^4
+LONGEST_SUM = 2 ** (SIGNIFICAND_BITS - 2 * ROW_BITS)  # rows against rows: 8192 terms
+
+
+def on_row_grid(rows: Floats) -> Floats:
+    """Rows clipped to [-16, 16] and rounded to multiples of 2^-16 (about 1.5e-5).
+
+    >>> on_row_grid(np.array([0.1, 99.0])).tolist()
+    [0.100006103515625, 16.0]
+    """
+    scale = 2.0**ROW_FRACTION_BITS
+    return np.rint(np.clip(rows, -ROW_BOUND, ROW_BOUND) * scale) / scale
+
+
+def on_column_grid(matrix: Floats) -> Floats:
+    """A right operand [n, m] whose product with any rows on the row grid is exact.
+
+    Each column keeps 33 - log2(n) bits below its largest entry: a relative error of at most
+    2^-20 for n = 8192, of 2^-29 for n = 16.
+    """
+    terms = matrix.shape[0]
+    if terms > LONGEST_SUM:
+        raise ValueError(f"matrix must have at most {LONGEST_SUM} rows, got {terms}")
+    bits = SIGNIFICAND_BITS - ROW_BITS - math.ceil(math.log2(max(terms, 1)))
+    largest = np.abs(matrix).max(axis=0, initial=0.0)
+    exponent = np.frexp(np.where(largest > 0.0, largest, 1.0))[1]
+    unit = np.ldexp(1.0, exponent - bits)
+    return np.asarray(np.rint(matrix / unit) * unit)
+
+
+def squared_distances(rows: Floats, others: Floats) -> Floats:
+    """Squared Euclidean distances [B, R] between rows [B, D] and others [R, D], both on the row
+    grid; exact, so the distance of a row to its own copy is 0.
+
+    >>> a = on_row_grid(np.array([[0.1, 0.2]]))
+    >>> squared_distances(a, np.vstack([a, a + 1.0])).tolist()
+    [[0.0, 2.0]]
+    """
+    return np.asarray(
+        (rows * rows).sum(axis=1)[:, None]
+        + (others * others).sum(axis=1)[None, :]
+        - 2.0 * (rows @ others.T)
+    )

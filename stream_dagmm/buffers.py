@@ -1,0 +1,64 @@
+"""Bounded memories of raw rows: a uniform or recency-weighted sample of what was learned."""
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_dagmm.arithmetic import Floats
+
+
+def generator(seed: int, count: int, purpose: int) -> np.random.Generator:
+    """The random numbers of one purpose at one point of the stream: a function of its arguments,
+    so that a resumed detector draws what an uninterrupted one draws.
+
+    >>> int(generator(seed=7, count=256, purpose=1).integers(1000))
+    386
+    """
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, count, purpose])))
+
+
+class Reservoir(NamedTuple):
+    """A sample of at most `size` rows (Vitter 1985, algorithm R), with a bounded memory.
+
+    Until `memory` events were offered every one of them is held with equal probability; after that
+    an older event is held with a probability that decays over about `memory` events.
+    """
+
+    size: int
+    memory: float
+    rows: Floats
+    """[R, W], R <= size."""
+    offered: int
+
+    @classmethod
+    def fresh(cls, size: int, memory: float, width: int = 1) -> Self:
+        """An empty reservoir."""
+        return cls(size, memory, np.empty((0, width)), 0)
+
+    def widened(self, is_text: npt.NDArray[np.bool_]) -> Self:
+        """The reservoir over columns [W'] that begin with its own: a held row has none of the text
+        values that were new after it, and is missing in the numbers."""
+        added = np.full((len(self.rows), len(is_text) - self.rows.shape[1]), np.nan)
+        added[:, is_text[self.rows.shape[1] :]] = 0.0
+        return self._replace(rows=np.hstack([self.rows, added]))
+
+    def offer(self, rows: Floats, random: np.random.Generator) -> Self:
+        """The reservoir after the rows [B, W] were offered to it, in order."""
+        fill = min(self.size - len(self.rows), len(rows))
+        held = np.vstack([self.rows, rows[:fill]])
+        late = rows[fill:]
+        numbers = self.offered + fill + 1 + np.arange(len(late))
+        taken = random.random(len(late)) * np.minimum(numbers, self.memory) < self.size
+        places = random.integers(self.size, size=len(late))
+        for place, row in zip(places[taken], late[taken], strict=True):
+            held[place] = row
+        return self._replace(rows=held, offered=self.offered + len(rows))
+
+    def to_state(self) -> dict[str, Floats | int]:
+        """What changes."""
+        return {"rows": self.rows, "offered": self.offered}
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """This empty reservoir with a saved state."""
+        return self._replace(rows=state["rows"], offered=state["offered"])

@@ -1,0 +1,143 @@
+"""Exponentially weighted standardisation: every column on the scale of its own recent past.
+
+Rows are standardised by moments of rows learned before them, clipped at `CLIP` standard deviations,
+and put on the row grid, so that everything built on them is exact and bounded. What lies beyond the
+clip is not lost: it is returned as `beyond`, the logarithm of how far, which detectors add to the
+score; each further factor of ten is worth log(10) more, up to the end of the doubles.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_dagmm.arithmetic import Floats, on_row_grid
+
+CLIP = 8.0
+"""Standard deviations. A value at ten times the largest magnitude ever learned is at least 9
+standard deviations from the mean, so past the learned range only `beyond` decides."""
+
+TEACHES_AT_MOST = 10.0
+"""Standard deviations that a value may lie from the mean for the moments: one absurd value does not
+blind the scale, and a true new level is still reached, by a constant factor every few batches."""
+
+SETTLED = 32.0
+"""Sightings of a column before `TEACHES_AT_MOST` applies."""
+
+LARGEST = 1e150
+"""Magnitude to which learned values are held, so that their squares are finite."""
+
+ROUNDING = 1e-9
+"""Standard deviation, relative to the mean, below which variation is rounding noise."""
+
+
+class Scale(NamedTuple):
+    """Exponentially weighted moments of D columns: arrays [D]."""
+
+    weight: Floats
+    """Decayed number of sightings."""
+    mean: Floats
+    variance: Floats
+    is_count: npt.NDArray[np.bool_]
+    """Whether the column counts something: a text bucket or the unknown features."""
+
+
+class Standardised(NamedTuple):
+    """Rows on the common scale."""
+
+    rows: Floats
+    """[B, D] in [-CLIP, CLIP], on the row grid; 0 where missing."""
+    beyond: Floats
+    """[B, D] log(|deviation| / (CLIP standard deviations)), 0 inside the clip."""
+    present: npt.NDArray[np.bool_]
+    """[B, D] whether the event has the feature."""
+
+
+def fresh() -> Scale:
+    """The scale of a detector that has seen nothing: one column, the count of unknown features."""
+    return Scale(np.zeros(1), np.zeros(1), np.zeros(1), np.ones(1, dtype=np.bool_))
+
+
+def widen(scale: Scale, is_text: npt.NDArray[np.bool_]) -> Scale:
+    """The scale with columns [D'] added at its end. A text bucket that is new was absent from every
+    event so far, so it begins with their weight and mean 0; a number begins with nothing."""
+    old = len(scale.weight)
+    added = is_text[old:]
+    return Scale(
+        np.append(scale.weight, np.where(added, scale.weight[0], 0.0)),
+        np.append(scale.mean, np.zeros(len(added))),
+        np.append(scale.variance, np.zeros(len(added))),
+        np.append(scale.is_count, added),
+    )
+
+
+def update(scale: Scale, rows: Floats, half_life: float) -> Scale:
+    """The moments after the rows [B, D], in order, the last one with weight 1.
+
+    half_life: events after which a weight has halved; `inf` forgets nothing. Chan, Golub and
+    LeVeque (1979), equation 2.1, with decayed weights.
+    """
+    if len(rows) == 0:
+        return scale
+    ages = np.arange(len(rows) - 1, -1, -1.0)
+    weights = (2.0 ** (-ages / half_life))[:, None] * ~np.isnan(rows)
+    values = np.nan_to_num(_tempered(scale, rows))
+    incoming = weights.sum(axis=0)
+    seen = np.maximum(incoming, 1e-300)
+    centre = (weights * values).sum(axis=0) / seen
+    scatter = (weights * (values - centre) ** 2).sum(axis=0)
+    kept = scale.weight * 2.0 ** (-len(rows) / half_life)
+    total = np.maximum(kept + incoming, 1e-300)
+    step = np.where(incoming > 0.0, centre - scale.mean, 0.0)
+    between = step**2 * kept * incoming / total
+    return Scale(
+        kept + incoming,
+        scale.mean + step * incoming / total,
+        (kept * scale.variance + scatter + between) / total,
+        scale.is_count,
+    )
+
+
+def deviation(scale: Scale) -> Floats:
+    """Standard deviation [D] that a row is measured by; 0 for a column that never varied."""
+    rare = 1.0 / (scale.weight + 1.0)  # a count never seen is expected once in n + 1 events
+    variance = np.where(scale.is_count, np.maximum(scale.variance, rare), scale.variance)
+    noise = ROUNDING * np.abs(scale.mean)
+    return np.asarray(np.where(variance > 0.0, np.maximum(np.sqrt(variance), noise), 0.0))
+
+
+def standardise(scale: Scale, rows: Floats) -> Standardised:
+    """The rows [B, D] on the scale. A column seen less than twice has no scale yet and counts as
+    missing; in one that never varied any other value lies at the clip."""
+    measure = deviation(scale)
+    present = ~np.isnan(rows) & (scale.weight > 1.0)
+    apart = np.where(present, rows, scale.mean) - scale.mean
+    limit = CLIP * measure
+    outside = np.abs(apart) > limit
+    unit = np.where(measure > 0.0, measure, 1.0)
+    inside = np.clip(apart, -limit, limit) / unit
+    clipped = np.where(outside, CLIP * np.sign(apart), inside)
+    far = outside & (measure > 0.0)
+    beyond = np.log(np.where(far, np.abs(apart), 1.0)) - np.log(np.where(far, limit, 1.0))
+    return Standardised(on_row_grid(clipped), beyond, present)
+
+
+def _tempered(scale: Scale, rows: Floats) -> Floats:
+    reach = TEACHES_AT_MOST * deviation(scale)
+    settled = (scale.weight >= SETTLED) & (reach > 0.0)
+    low = np.where(settled, scale.mean - reach, -LARGEST)
+    high = np.where(settled, scale.mean + reach, LARGEST)
+    return np.asarray(np.clip(rows, np.maximum(low, -LARGEST), np.minimum(high, LARGEST)))
+
+
+def carried(old: Scale, new: Scale) -> tuple[Floats, Floats]:
+    """Gain and shift [D'] that take standardised rows from the old scale [D] to the new [D'], so
+    that statistics kept in standardised units survive the scale's moving."""
+    measure = deviation(new)
+    varies = measure > 0.0
+    unit = np.where(varies, measure, 1.0)
+    added = len(new.mean) - len(old.mean)
+    before = np.append(deviation(old), np.zeros(added))
+    centre = np.append(old.mean, new.mean[len(old.mean) :])
+    gain = np.where(varies, before / unit, 0.0)
+    return gain, np.where(varies, (centre - new.mean) / unit, 0.0)

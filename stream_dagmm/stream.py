@@ -1,0 +1,272 @@
+"""The law of cuts, in one place: a detector that learns in blocks counted in events.
+
+State and scores are a function of the constructor's arguments and the sequence of events alone, bit
+for bit: not of how the sequence was cut into calls, of how often something was scored, nor of saves
+and loads in between. Three rules make it so. A model changes only at the end of a block, and blocks
+end at numbers of events (1, 2, 4, ... up to `batch_size`, then every `batch_size`). What moves with
+every event (the context) moves row by row in the same arithmetic, however many rows come at once.
+And a row's score is computed by exact products (`arithmetic`), alone or among others.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from river import base
+
+from stream_dagmm import checkpoint, explanation
+from stream_dagmm.arithmetic import Floats
+from stream_dagmm.features import Columns, Events, as_events, count, event_at, part
+
+STATE_FORMAT = 1
+"""Version of what `to_state` returns; every released one is read or refused with the way out."""
+
+ExplainWhere = Callable[[Floats], npt.NDArray[np.bool_]]
+"""From the scores of a run of rows to the rows that shall be explained."""
+
+Contributions = dict[Hashable, float]
+
+
+class Model(Protocol):
+    """What a detector knows of D columns; every method is pure."""
+
+    @property
+    def width(self) -> int:
+        """D, the columns learned so far."""
+
+    def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """The context [B, C] that each of the rows [B, D] meets, and the one [C'] after the last;
+        row by row, so that any cut gives the same bits. The first context is empty."""
+
+    def score(self, rows: Floats, contexts: Floats) -> Floats:
+        """Scores [B] of the rows [B, D] in their contexts [B, C]: finite, each row's its own."""
+
+    def learn(self, rows: Floats, contexts: Floats, is_text: npt.NDArray[np.bool_]) -> Self:
+        """The model after a block of rows [B, D'], D' >= D, that met the contexts [B, C]."""
+
+    def to_state(self) -> dict[str, checkpoint.Tree]:
+        """Named arrays and plain values."""
+
+    def diagnostics(self) -> dict[str, float | list[float]]:
+        """What a learning curve shows, by name."""
+
+
+class Block(NamedTuple):
+    """The rows of the block that is being filled, with the contexts that they met."""
+
+    rows: list[Floats]
+    contexts: list[Floats]
+    begun: int
+    """Events learned before the block."""
+
+    def room(self, batch_size: int) -> int:
+        """Events until the block ends: blocks double from 1 up to the batch size."""
+        return min(batch_size, max(1, self.begun)) - sum(map(len, self.rows))
+
+
+class BlockDetector(base.AnomalyDetector):
+    """A River anomaly detector around a `Model`.
+
+    A subclass names its arguments, builds the model that knows nothing (`_fresh`) and reads one
+    back (`_restored`); nothing else.
+    """
+
+    batch_size: int
+    max_features: int
+
+    def _begin(self) -> None:
+        self._columns = Columns(self.max_features)
+        self._model: Model = self._fresh()
+        self._context = np.empty(0)
+        self._block = Block([], [], 0)
+        self._learned = 0
+
+    def _fresh(self) -> Model:
+        raise NotImplementedError
+
+    def _restored(self, state: dict[str, checkpoint.Tree]) -> Model:
+        raise NotImplementedError
+
+    @property
+    def learned(self) -> int:
+        """Events learned, those still waiting for the end of their block included."""
+        return self._learned
+
+    def score_one(self, x: dict[Any, Any]) -> float:
+        """The anomaly score of an event: higher is stranger; finite, and changes nothing."""
+        return float(self.score_many([x])[0])
+
+    def score_many(self, X: Any) -> Floats:
+        """Scores [B] of events [dataframe, 2-D array or dictionaries], none of them learned: each
+        as if it came next."""
+        events = as_events(X)
+        cuts = range(0, count(events), self.batch_size)
+        scores = [self._score(part(events, c, c + self.batch_size), self._context) for c in cuts]
+        return np.concatenate([np.empty(0), *scores])
+
+    def learn_one(self, x: dict[Any, Any]) -> None:
+        """Takes the event into the current block; the block's last event makes the model learn."""
+        self.learn_many([x])
+
+    def learn_many(self, X: Any) -> None:
+        """Learns the events in order, as `learn_one` one by one would."""
+        for events in self._blocks(X):
+            rows = self._columns.learn(events, self._model.width)
+            contexts, after = self._model.follow(self._context, rows[:, : self._model.width])
+            self._take(rows, contexts, after)
+
+    def score_learn_many(self, X: Any) -> Floats:
+        """Scores [B], each by the detector as it stood before that event was learned."""
+        return self.prequential(X, None)[0]
+
+    def prequential(
+        self, X: Any, explain_where: ExplainWhere | None
+    ) -> tuple[Floats, dict[int, Contributions]]:
+        """As `score_learn_many`, with contributions {row: {feature: share}} of the rows that
+        `explain_where` asks for. It is called with the scores of consecutive runs of rows, in
+        order, each row in exactly one; explanations are by the model that gave the score."""
+        scores: list[Floats] = [np.empty(0)]
+        reasons: dict[int, Contributions] = {}
+        done = 0
+        for events in self._blocks(X):
+            rows = self._columns.learn(events, self._model.width)
+            seen = rows[:, : self._model.width]
+            contexts, after = self._model.follow(self._context, seen)
+            scores.append(self._model.score(seen, contexts))
+            for place in np.flatnonzero(explain_where(scores[-1])) if explain_where else ():
+                event = event_at(events, int(place))
+                reasons[done + int(place)] = self._explain(event, contexts[place])
+            self._take(rows, contexts, after)
+            done += len(rows)
+        return np.concatenate(scores), reasons
+
+    def explain_one(self, x: dict[Any, Any]) -> Contributions:
+        """Signed contributions of the event's features, in units of the score, adding up to it."""
+        return self._explain(x, self._context)
+
+    def flush(self) -> None:
+        """Learns the events that wait for the end of their block, as a block of its own. It is an
+        event of the sequence: scores after it differ from those without it."""
+        if self._block.rows:
+            self._learn_block()
+
+    def save(self, path: Any) -> None:
+        """Writes everything to a file, atomically; a loaded detector goes on bit for bit."""
+        checkpoint.write(path, self.to_state())
+
+    @classmethod
+    def load(cls, path: Any) -> Self:
+        """Reads a saved detector. ValueError that says what to do if the file is not one."""
+        return cls.from_state(checkpoint.read(path), name=str(path))
+
+    def to_state(self) -> dict[str, checkpoint.Tree]:
+        """Everything a detector needs to go on, as named arrays and plain values."""
+        rows, contexts = self._block_arrays()
+        return {
+            "state_format": STATE_FORMAT,
+            "detector": type(self).__name__,
+            "configuration": self.configuration(),
+            "fingerprint": dict(self.fingerprint()),
+            "columns": [[name, bucket] for name, bucket in self._columns.places],
+            "overflowed": self._columns.overflowed,
+            "learned": self._learned,
+            "context": self._context,
+            "block_rows": rows,
+            "block_contexts": contexts,
+            "block_begun": self._block.begun,
+            "model": self._model.to_state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], name: str = "state") -> Self:
+        """The detector that `to_state` described. ValueError if it described another kind."""
+        found = state.get("detector"), state.get("state_format")
+        if found[0] != cls.__name__:
+            raise ValueError(
+                f"{name}: holds {found[0] or 'no detector'}, expected {cls.__name__}; "
+                f"load it with the class that saved it"
+            )
+        if found[1] != STATE_FORMAT:
+            raise ValueError(
+                f"{name}: state format {found[1]}, this version reads {STATE_FORMAT}; "
+                f"use the version of stream-dagmm that wrote it, or start afresh"
+            )
+        detector = cls(**state["configuration"])
+        detector._columns.restore([(n, b) for n, b in state["columns"]], state["overflowed"])
+        detector._model = detector._restored(state["model"])
+        detector._context = state["context"]
+        rows = [state["block_rows"]] if len(state["block_rows"]) else []
+        contexts = [state["block_contexts"]] if rows else []
+        detector._block = Block(rows, contexts, state["block_begun"])
+        detector._learned = state["learned"]
+        return detector
+
+    def configuration(self) -> dict[str, checkpoint.Tree]:
+        """The constructor's arguments, by name."""
+        return dict(self._get_params())
+
+    def fingerprint(self) -> dict[str, str]:
+        """What the bits of a score depend on beside configuration and events: versions and the
+        instruction set. The law of cuts holds where all of it is equal."""
+        return {
+            "stream-dagmm": version("stream-dagmm"),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "cpu": torch.backends.cpu.get_cpu_capability(),
+            "threads": str(torch.get_num_threads()),
+        }
+
+    def diagnostics(self) -> dict[str, float | list[float]]:
+        """What a learning curve shows, by name: of the model as it stands."""
+        return self._model.diagnostics()
+
+    def _blocks(self, X: Any) -> Iterator[Events]:
+        """The events in runs that end where blocks end; each must be taken before the next."""
+        events, start = as_events(X), 0
+        while start < count(events):
+            stop = min(count(events), start + self._block.room(self.batch_size))
+            yield part(events, start, stop)
+            start = stop
+
+    def _take(self, rows: Floats, contexts: Floats, after: Floats) -> None:
+        self._block.rows.append(rows)
+        self._block.contexts.append(contexts)
+        self._context = after
+        self._learned += len(rows)
+        if self._block.room(self.batch_size) == 0:
+            self._learn_block()
+
+    def _learn_block(self) -> None:
+        rows, contexts = self._block_arrays()
+        self._model = self._model.learn(rows, contexts, self._columns.is_text)
+        self._block = Block([], [], self._learned)
+
+    def _block_arrays(self) -> tuple[Floats, Floats]:
+        if not self._block.rows:
+            return np.empty((0, self._columns.width)), np.empty((0, 0))
+        widened = [self._columns.widen(rows) for rows in self._block.rows]
+        return np.vstack(widened), _stacked(self._block.contexts)
+
+    def _score(self, events: Events, context: Floats) -> Floats:
+        rows = self._columns.encode(events, self._model.width)
+        return self._model.score(
+            rows, np.broadcast_to(self._context, (len(rows), len(self._context)))
+        )
+
+    def _explain(self, event: Mapping[Any, Any], context: Floats) -> Contributions:
+        def score_events(variants: Sequence[Mapping[Any, Any]]) -> Floats:
+            rows = self._columns.encode(variants, self._model.width)
+            return self._model.score(rows, np.broadcast_to(context, (len(rows), len(context))))
+
+        return explanation.contributions(score_events, event)
+
+
+def _stacked(contexts: list[Floats]) -> Floats:
+    """Contexts [B, C] one under the other; an empty one, met at the very start, is all missing."""
+    width = max(part.shape[1] for part in contexts)
+    return np.vstack(
+        [np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=np.nan) for c in contexts]
+    )
