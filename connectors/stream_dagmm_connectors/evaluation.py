@@ -1,0 +1,154 @@
+"""How well scores rank what labels call anomalous: scores kept on disk, judged exactly at the end.
+
+Labels never reach a detector. They wait here, nine bytes for each event, beside its score; the
+file is only appended to and can be cut back, so a resumed run judges the whole stream.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_dagmm_connectors.ports import Extent
+
+FIRST_JUDGED = 512
+"""The number of the first event that counts, from 1: every detector is cold before it."""
+
+_ROW = np.dtype([("score", "<f8"), ("anomalous", "u1")])
+_UNLABELLED = 2
+
+
+class LabelledScore(NamedTuple):
+    """The score of one event and its label; None where the event had none."""
+
+    score: float
+    anomalous: bool | None
+
+
+class Verdict(NamedTuple):
+    """Area under the ROC curve and average precision over so many labelled events.
+
+    Both are None where only one kind of label was seen: then there is nothing to rank.
+    """
+
+    auroc: float | None
+    average_precision: float | None
+    events: int
+    anomalies: int
+
+
+_TRUE = frozenset({"1", "true", "yes", "anomaly", "anomalous", "attack", "fraud"})
+_FALSE = frozenset({"0", "false", "no", "normal", "benign", ""})
+
+
+def truth(label: object) -> bool | None:
+    """Whether a label says anomalous; None for no label and for words that are neither.
+
+    Numbers and booleans say so by not being zero, which text of a number does too.
+
+    >>> truth(1), truth("0.0"), truth("Normal"), truth("perhaps"), truth(None)
+    (True, False, False, None, None)
+    """
+    if label is None or isinstance(label, (bool, int, float)):
+        return None if label is None else bool(label)
+    word = str(label).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    try:
+        return bool(float(word))
+    except ValueError:
+        return None
+
+
+class LabelledScores:
+    """A `Sink` of labelled scores in one append-only file.
+
+    Raises `ValueError` where the file holds rows already and `cut_back` was not called.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self._file: BinaryIO | None = None
+
+    def write(self, rows: Sequence[LabelledScore]) -> None:
+        """Append rows in order."""
+        codes = [_UNLABELLED if row.anomalous is None else int(row.anomalous) for row in rows]
+        block = np.empty(len(rows), dtype=_ROW)
+        block["score"] = [row.score for row in rows]
+        block["anomalous"] = codes
+        self._opened().write(block.tobytes())
+
+    def flush(self) -> Extent:
+        """Make everything written durable; the extent counts bytes."""
+        file = self._opened()
+        file.flush()
+        os.fsync(file.fileno())
+        return {"bytes": file.tell()}
+
+    def cut_back(self, extent: Extent) -> None:
+        """Forget everything after the extent of an earlier `flush`."""
+        held = self.path.stat().st_size if self.path.exists() else 0
+        if held < extent["bytes"]:
+            raise ValueError(
+                f"{self.path} must hold {extent['bytes']} bytes of labelled scores, got {held}; "
+                "the file was changed since the checkpoint: start afresh with another --resume"
+            )
+        self._file = self.path.open("r+b" if self.path.exists() else "w+b")
+        self._file.truncate(extent["bytes"])
+        self._file.seek(extent["bytes"])
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._file is not None:
+            self._file.close()
+
+    def verdict(self, first: int = FIRST_JUDGED) -> Verdict:
+        """Judge the events numbered `first` and later, counting from 1."""
+        if self._file is not None and not self._file.closed:
+            self._file.flush()
+        rows = np.fromfile(self.path, dtype=_ROW)[first - 1 :]
+        rows = rows[rows["anomalous"] != _UNLABELLED]
+        return judge(rows["score"], rows["anomalous"] == 1)
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            if not self._overwrite and self.path.exists() and self.path.stat().st_size > 0:
+                raise ValueError(
+                    f"{self.path} holds scores of another run; remove it or use another directory"
+                )
+            self._file = self.path.open("wb")
+        return self._file
+
+
+def judge(scores: npt.ArrayLike, anomalous: npt.ArrayLike) -> Verdict:
+    """AUROC and average precision, exact with ties: scores [N], labels [N] of 0 and 1.
+
+    Equal scores count as half a win in AUROC and as one threshold in average precision, the
+    definitions of scikit-learn's `roc_auc_score` and `average_precision_score`.
+
+    >>> judge([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    Verdict(auroc=0.75, average_precision=0.8333333333333333, events=4, anomalies=2)
+    """
+    labels = np.asarray(anomalous, dtype=bool)
+    values, place = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True)
+    hits = np.bincount(place[labels], minlength=len(values))  # [V] anomalies at each value
+    misses = np.bincount(place[~labels], minlength=len(values))  # [V] the others
+    positives, negatives = int(hits.sum()), int(misses.sum())
+    if positives == 0 or negatives == 0:
+        return Verdict(None, None, positives + negatives, positives)
+    below = np.cumsum(misses) - misses
+    wins = float((hits * (below + 0.5 * misses)).sum())
+    hits_above = np.cumsum(hits[::-1])  # [V] anomalies at or above each value, from the top
+    precision = hits_above / np.cumsum((hits + misses)[::-1])
+    return Verdict(
+        auroc=wins / (positives * negatives),
+        average_precision=float((precision * hits[::-1]).sum() / positives),
+        events=positives + negatives,
+        anomalies=positives,
+    )

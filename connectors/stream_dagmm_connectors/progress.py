@@ -1,0 +1,114 @@
+"""What a person sees while events go by: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from stream_dagmm_connectors.metrics import Counters, Speed
+
+if TYPE_CHECKING:
+    from stream_dagmm.checkpoint import Tree
+    from stream_dagmm_connectors.steps import Step
+
+LOG = logging.getLogger("stream_dagmm")
+LINE_EVERY_S = 5.0
+
+
+def watching(speed: Speed) -> LogLines | TerminalBar:
+    """The progress that fits standard error: a bar on a terminal, else lines of log."""
+    return TerminalBar(speed) if sys.stderr.isatty() else LogLines(speed)
+
+
+def in_words(counters: Counters, speed: Speed) -> str:
+    """How far a run has come, in one line.
+
+    >>> in_words(Counters(events=1200, alarms=2, recent_alarm_rate=0.002), Speed(lambda: 0.0))
+    '1,200 events, 0/s, alarm rate now 0.200%, 2 alarms, 0 dead letters'
+    """
+    return (
+        f"{counters.events:,} events, {speed.recent_per_s:,.0f}/s, alarm rate now "
+        f"{counters.recent_alarm_rate:.3%}, {counters.alarms:,} alarms, "
+        f"{sum(counters.dead_letters.values()):,} dead letters"
+    )
+
+
+class Watcher:
+    """An observer of the loop that keeps nothing in a checkpoint."""
+
+    def __init__(self, speed: Speed) -> None:
+        self._speed = speed
+
+    def observe(self, step: Step) -> None:
+        """See one turn of the loop."""
+        self._speed.count(len(step.scored))
+        self.show(step.counters)
+
+    def show(self, counters: Counters) -> None:
+        """Tell how far the run has come."""
+
+    def to_state(self) -> Tree:
+        """Nothing: how a run was watched is no part of it."""
+        return None
+
+    def restore(self, state: Tree) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Stop showing."""
+
+
+class LogLines(Watcher):
+    """A line of log about every five seconds."""
+
+    def __init__(self, speed: Speed, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(speed)
+        self._clock = clock
+        self._due_s = clock() + LINE_EVERY_S
+
+    def show(self, counters: Counters) -> None:
+        """Log, if it is time again."""
+        now_s = self._clock()
+        if now_s >= self._due_s:
+            self._due_s = now_s + LINE_EVERY_S
+            LOG.info(in_words(counters, self._speed))
+
+
+class TerminalBar(Watcher):
+    """A line on standard error that is drawn again and again, and gone at the end."""
+
+    def __init__(self, speed: Speed, console: Console | None = None) -> None:
+        super().__init__(speed)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            _Elapsed(),
+            console=console or Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+        self._bar.start()
+
+    def show(self, counters: Counters) -> None:
+        """Say the newest numbers; the bar draws itself ten times a second."""
+        self._bar.update(self._task, description=in_words(counters, self._speed))
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+
+class _Elapsed(ProgressColumn):
+    def render(self, task: object) -> Text:
+        elapsed_s = getattr(task, "elapsed", None) or 0.0
+        minutes, seconds = divmod(int(elapsed_s), 60)
+        return Text(f"{minutes}:{seconds:02}", style="dim")

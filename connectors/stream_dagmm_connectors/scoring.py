@@ -1,0 +1,221 @@
+"""One model and everything that must move with it: events in, scored rows out.
+
+A file has one scorer, a topic one for each partition. It holds all that decides what is written
+(model, calibration, lineage), so moving its state moves the stream.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_dagmm import calibration
+from stream_dagmm_connectors import events as wire
+from stream_dagmm_connectors.configuration import configuration_of
+from stream_dagmm_connectors.decoding import Event
+
+if TYPE_CHECKING:
+    from stream_dagmm.checkpoint import Tree
+
+Floats = npt.NDArray[np.float64]
+ExplainWhere = Callable[[Floats], npt.NDArray[np.bool_]]
+Reasons = Mapping[int, Mapping[Any, float]]
+
+
+class Detector(Protocol):
+    """The two verbs of a River anomaly detector; a River pipeline that ends in one has them too."""
+
+    def score_one(self, x: dict[Any, Any], /) -> float:
+        """The score of an event; higher is stranger."""
+
+    def learn_one(self, x: dict[Any, Any], /) -> object:
+        """Learn an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """When a score is an alarm, when it is explained, and whether the model learns it.
+
+    Raises `ValueError` for shares outside (0, 1].
+    """
+
+    alarm_rate: float = 0.001
+    explain_below: float = 0.01
+    learn: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("alarm_rate", "explain_below"):
+            share = getattr(self, name)
+            if not 0.0 < share <= 1.0:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {share}")
+
+
+class Scorer:
+    """Scores events in order, learns each after its score, and says which are alarms.
+
+    The rows are a function of the arguments and the sequence of events alone where the detector
+    keeps the law of cuts; cold, an event has no p-value and raises no alarm.
+    """
+
+    def __init__(
+        self, detector: Detector, judgement: Judgement, *, source: str, lineage: str
+    ) -> None:
+        self._detector = detector
+        self._judgement = judgement
+        self._source = source
+        self._lineage = lineage
+        self._calibration = calibration.initial()
+        self._learned = int(getattr(detector, "learned", 0))
+
+    @property
+    def lineage(self) -> str:
+        """The lineage that every row carries."""
+        return self._lineage
+
+    def score(
+        self, positions: Sequence[wire.Position], events: Sequence[Event]
+    ) -> list[wire.ScoredEvent]:
+        """The rows of events [B] at positions [B], in order; afterwards the model has learned
+        them."""
+        if not events:
+            return []
+        parts: list[Floats] = [np.empty(0)]
+
+        def explain_where(scores: Floats) -> npt.NDArray[np.bool_]:
+            parts.append(self._p_values(scores))
+            return np.asarray(parts[-1] <= self._judgement.explain_below)  # a NaN is never below
+
+        scores, reasons = self._prequential([event.features for event in events], explain_where)
+        p_values = np.concatenate(parts).tolist()
+        rows = [
+            self._row(place, position, event.time, score, p, reasons.get(place))
+            for place, (position, event, score, p) in enumerate(
+                zip(positions, events, scores.tolist(), p_values, strict=True)
+            )
+        ]
+        self._learned += len(events) if self._judgement.learn else 0
+        return rows
+
+    def _p_values(self, scores: Floats) -> Floats:
+        """p-values [B] of the next scores [B]; NaN where the past is too short for one."""
+        before = self._calibration.seen
+        p, self._calibration = calibration.p_values(self._calibration, scores)
+        cold = before + np.arange(len(scores)) < calibration.FEWEST_EVENTS
+        return np.where(cold, np.nan, p)
+
+    def _row(
+        self,
+        place: int,
+        position: wire.Position,
+        time: wire.Time,
+        score: float,
+        p: float,
+        reasons: Mapping[Any, float] | None,
+    ) -> wire.ScoredEvent:
+        cold = math.isnan(p)
+        shares = {str(name): share for name, share in (reasons or {}).items()}
+        return wire.ScoredEvent(
+            id=wire.event_id(self._source, position, self._lineage),
+            source=self._source,
+            position=position,
+            time=time,
+            score=score,
+            p_value=None if cold else p,
+            alarm=not cold and p <= self._judgement.alarm_rate,
+            warming_up=cold,
+            contributions=None if reasons is None else wire.largest_contributions(shares),
+            lineage=self._lineage,
+            learned=self._learned + (place if self._judgement.learn else 0),
+        )
+
+    def _prequential(
+        self, rows: Sequence[Mapping[str, Any]], explain_where: ExplainWhere
+    ) -> tuple[Floats, Reasons]:
+        if not self._judgement.learn:
+            return _score_only(self._detector, rows, explain_where)
+        prequential = getattr(self._detector, "prequential", None)
+        if prequential is None:
+            return _one_by_one(self._detector, rows, explain_where)
+        return cast("tuple[Floats, Reasons]", prequential(rows, explain_where))
+
+    def diagnostics(self) -> Mapping[str, float | list[float]]:
+        """What the detector says of its own learning; empty where it says nothing."""
+        offered = getattr(self._detector, "diagnostics", None)
+        return offered() if callable(offered) else {}
+
+    def to_state(self) -> dict[str, Tree]:
+        """All that is needed to go on; `ValueError` if the detector cannot be saved."""
+        to_state = getattr(self._detector, "to_state", None)
+        if to_state is None or not hasattr(type(self._detector), "from_state"):
+            raise ValueError(
+                f"{type(self._detector).__name__} offers no to_state and from_state, so its model "
+                "cannot be saved; run it without checkpoints, or take a detector of stream_dagmm"
+            )
+        return {
+            "detector": to_state(),
+            "calibration": self._calibration._asdict(),
+            "learned": self._learned,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `to_state` gave, here or in another process."""
+        self._detector = type(self._detector).from_state(state["detector"])  # type: ignore[attr-defined]
+        self._calibration = type(self._calibration)(**state["calibration"])
+        self._learned = int(state["learned"])
+
+
+def scoring_configuration(detector: Detector, judgement: Judgement) -> dict[str, object]:
+    """Everything about a detector and its judgement that decides what is written."""
+    return {
+        "detector": configuration_of(detector),
+        "alarm_rate": judgement.alarm_rate,
+        "explain_below": judgement.explain_below,
+        "learn": judgement.learn,
+    }
+
+
+def fingerprint_of(detector: Detector) -> dict[str, str]:
+    """The arithmetic that the detector's bits depend on; empty where it does not say."""
+    offered = getattr(detector, "fingerprint", None)
+    return dict(offered()) if callable(offered) else {}
+
+
+def _one_by_one(
+    detector: Detector, rows: Sequence[Mapping[str, Any]], explain_where: ExplainWhere
+) -> tuple[Floats, Reasons]:
+    scores = np.empty(len(rows))
+    reasons: dict[int, Mapping[Any, float]] = {}
+    for place, row in enumerate(rows):
+        event = dict(row)
+        scores[place] = detector.score_one(event)
+        if explain_where(scores[place : place + 1])[0]:
+            reasons |= _explained(detector, event, place)
+        detector.learn_one(event)
+    return scores, reasons
+
+
+def _score_only(
+    detector: Detector, rows: Sequence[Mapping[str, Any]], explain_where: ExplainWhere
+) -> tuple[Floats, Reasons]:
+    score_many = getattr(detector, "score_many", None)
+    scores = (
+        np.array([detector.score_one(dict(row)) for row in rows], dtype=np.float64)
+        if score_many is None
+        else np.asarray(score_many(rows), dtype=np.float64)
+    )
+    reasons: dict[int, Mapping[Any, float]] = {}
+    for place in np.flatnonzero(explain_where(scores)).tolist():
+        reasons |= _explained(detector, dict(rows[place]), place)
+    return scores, reasons
+
+
+def _explained(
+    detector: Detector, event: dict[str, Any], place: int
+) -> dict[int, Mapping[Any, float]]:
+    explain_one = getattr(detector, "explain_one", None)
+    return {} if explain_one is None else {place: explain_one(event)}
