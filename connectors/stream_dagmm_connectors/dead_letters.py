@@ -39,10 +39,10 @@ def dead_letter(record: Record, rejection: Rejection, source: str, lineage: str)
 
 def raw_bytes(record: Record) -> bytes:
     """A record as it stood in its source; a row without text (Parquet) as JSON."""
-    if record.raw is not None:
-        return record.raw
     if isinstance(record.value, Unreadable):
         return record.value.raw
+    if record.raw is not None:
+        return record.raw
     if isinstance(record.value, bytes):
         return record.value
     try:

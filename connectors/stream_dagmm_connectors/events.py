@@ -34,9 +34,6 @@ class LinePosition:
         """The smallest position beyond this record; ``Source.seek`` takes it."""
         return LinePosition(self.line + 1)
 
-    def _asdict(self) -> dict[str, int]:
-        return {"line": self.line}
-
     def __str__(self) -> str:
         return str(self.line)
 
@@ -51,9 +48,6 @@ class PartitionPosition:
     def after(self) -> "PartitionPosition":
         """The smallest position beyond this record; ``Source.seek`` takes it."""
         return PartitionPosition(self.partition, self.offset + 1)
-
-    def _asdict(self) -> dict[str, int]:
-        return {"partition": self.partition, "offset": self.offset}
 
     def __str__(self) -> str:
         return f"{self.partition}@{self.offset}"

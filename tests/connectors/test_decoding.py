@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stream_dagmm_connectors.dead_letters import Rejection, dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.events import LinePosition, decode_dead_letter, encode
@@ -112,7 +113,7 @@ def test_brackets_inside_text_are_no_depth() -> None:
     assert features(b'{"a": "' + b"[{" * 100 + b'"}') == {"a": "[{" * 100}
 
 
-@pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'{"a":[', b'{"a":1,"b":'])
+@pytest.mark.parametrize("bracket", [b"[", b'{"a":', b'{"a":[', b'{"":1,"":'])
 def test_a_hundred_thousand_brackets_are_refused_without_using_the_stack(bracket: bytes) -> None:
     assert "1,024 deep" in refusal(bracket * 100_000)
 

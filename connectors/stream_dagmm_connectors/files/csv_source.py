@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stream_dagmm_connectors.events import KEPT_BYTES, MAX_BYTES, LinePosition, Position
 from stream_dagmm_connectors.files.formats import name_of, open_bytes
-from stream_dagmm_connectors.files.json_lines import line_of
+from stream_dagmm_connectors.files.json_lines import BATCH_BYTES, line_of
 from stream_dagmm_connectors.files.line_reader import LineReader
 from stream_dagmm_connectors.ports import Record, Unreadable
 
@@ -26,17 +26,15 @@ def cell(text: str) -> float | int | str | None:
     >>> cell("17"), cell("-1e3"), cell("n/a"), cell(""), cell("1_000")
     (17, -1000.0, 'n/a', None, '1_000')
     """
-    if text.isdecimal() and text.isascii() and len(text) < 16:
-        return int(text)
     try:
         number = float(text)
     except ValueError:
         return text if text else None
     if not text.isascii() or "_" in text:
         return text  # Python reads these as numbers, nobody else does
-    if number - number == 0.0 or text.strip() in _NOT_FINITE or any(map(str.isdigit, text)):
-        return number
-    return text
+    if number - number == 0.0:
+        return int(text) if len(text) < 16 and text.isdigit() else number
+    return number if text.strip() in _NOT_FINITE or any(map(str.isdigit, text)) else text
 
 
 class CsvSource:
@@ -84,13 +82,15 @@ class CsvSource:
         if self._damage is not None:
             raise self._damage
         records: list[Record] = []
+        budget = BATCH_BYTES
         try:
-            while len(records) < at_most and not self.finished:
+            while len(records) < at_most and budget > 0 and not self.finished:
                 record, self._ahead = self._ahead or self._next(), None
                 if record is None:
                     self.finished = True
                 else:
                     records.append(record)
+                    budget -= self._text.length
         except ValueError as damage:
             if not records:
                 raise
@@ -153,6 +153,11 @@ class _Text(Iterator[str]):
     def begin(self) -> None:
         """A new row begins."""
         self._row, self._cut, self.invalid, self._room = [], None, "", self._max_bytes
+
+    @property
+    def length(self) -> int:
+        """How many bytes are held of the row."""
+        return sum(map(len, self._row))
 
     def raw(self) -> bytes:
         """The row's bytes without the last newline."""

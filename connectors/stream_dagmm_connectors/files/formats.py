@@ -22,6 +22,8 @@ COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 _MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _PARQUET_MAGIC = b"PAR1"
 BUFFER_BYTES = 1 << 18
+UNPACKED_BYTES = 1 << 15
+"""Of a damaged compressed stream so much before the damage may be lost: one read fails whole."""
 
 
 class Kind(NamedTuple):
@@ -64,7 +66,7 @@ def open_bytes(location: str) -> io.BufferedReader:
         return raw
     unpacked = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), found)
     # Arrow's stream has readinto and the rest of a raw stream, though not its base class.
-    return io.BufferedReader(unpacked, BUFFER_BYTES)
+    return io.BufferedReader(unpacked, UNPACKED_BYTES)
 
 
 def settle_format(location: str, stream: io.BufferedReader, forced: Format | None) -> Format:

@@ -57,7 +57,7 @@ class JsonLinesSource:
             position = LinePosition(self._lines.number)
             if isinstance(line, Unreadable):
                 records.append(Record(position, line))
-            elif not line.isspace():
+            elif line and not line.isspace():
                 records.append(Record(position, line.rstrip(b"\r\n")))
             budget -= len(line.raw if isinstance(line, Unreadable) else line)
         return records

@@ -39,8 +39,8 @@ class LineReader:
             return line
         except OSError as error:
             raise ValueError(
-                f"{self._name}: damaged after line {self.number}: {error}; everything before it "
-                "was read, restore the file to go on"
+                f"{self._name}: damaged after line {self.number}: {error}; the lines up to it "
+                "were read, restore the file to go on"
             ) from None
 
     def skip(self, lines: int) -> None:

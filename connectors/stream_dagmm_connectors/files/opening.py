@@ -1,7 +1,5 @@
 """From what a person types to the source or sink behind it."""
 
-from river.datasets import Shuttle
-
 from stream_dagmm_connectors.events import MAX_BYTES
 from stream_dagmm_connectors.files.csv_source import CsvSource
 from stream_dagmm_connectors.files.formats import (
@@ -43,7 +41,7 @@ def open_source(
     >>> source.close()
     """
     if location == SHUTTLE:
-        return CsvSource(str(Shuttle().path), name=SHUTTLE if name is None else name)
+        return _shuttle(SHUTTLE if name is None else name)
     stream = open_bytes(location)
     name = name_of(location) if name is None else name
     try:
@@ -71,3 +69,9 @@ def open_sink(location: str, *, overwrite: bool = False) -> FileSink:
     if format != "parquet" and compression is None:
         return PlainSink(location, format=format, overwrite=overwrite)
     return PartSink(location, format=format, compression=compression, overwrite=overwrite)
+
+
+def _shuttle(name: str) -> CsvSource:
+    from river.datasets import Shuttle  # a second of imports, for this name alone
+
+    return CsvSource(str(Shuttle().path), name=name)
