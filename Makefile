@@ -8,6 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-quality constraints clean
+.PHONY: broker broker-stop
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -72,6 +73,13 @@ tests-and-doctests: $(STAMP)
 bench-quality: $(STAMP)
 	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-quality DATA=folder" >&2; exit 2; }
 	.venv/bin/python -m tests.benchmarks.quality $(DATA)
+
+# A real Kafka on 127.0.0.1:9092 (PORT=... for another); it needs Java 17 and Maven.
+broker: $(STAMP)
+	.venv/bin/python -m tests.broker start
+
+broker-stop:
+	.venv/bin/python -m tests.broker stop
 
 # Names, versions, hashes and platform markers of everything above; no address of any registry.
 constraints: $(STAMP)
