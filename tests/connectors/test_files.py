@@ -8,54 +8,19 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.events import LinePosition, PartitionPosition
 from stream_dagmm_connectors.files import SHUTTLE_LABEL, open_source
-from stream_dagmm_connectors.files.csv_source import CsvSource, cell
 from stream_dagmm_connectors.files.json_lines import JsonLinesSource
-from stream_dagmm_connectors.ports import Record, Source, Unreadable
-
-JSON_LINES = b'{"x": 1}\n\n{"x": 2}\r\n   \n{"x": 3}'
-CSV = b'x,y\n1,a\n\n2,"two\nlines"\r\n3,\n'
-
-
-def zstd(data: bytes) -> bytes:
-    return bytes(pa.compress(data, codec="zstd", asbytes=True))
-
-
-PACKED: list[tuple[str, Callable[[bytes], bytes]]] = [
-    ("", bytes),
-    (".gz", gzip.compress),
-    (".zst", zstd),
-]
-
-
-def everything(source: Source, at_most: int = 1_000) -> list[Record]:
-    records: list[Record] = []
-    while True:
-        part = source.read(at_most)
-        records += part
-        if not part:
-            source.close()
-            return records
-
-
-def lines_of(records: list[Record]) -> list[int]:
-    return [r.position.line for r in records if isinstance(r.position, LinePosition)]
-
-
-def opened(path: Path, data: bytes, **options: Any) -> Source:
-    path.write_bytes(data)
-    return open_source(str(path), **options)
+from stream_dagmm_connectors.ports import Record, Unreadable
+from tests.connectors.reading import CSV, JSON_LINES, PACKED, everything, lines_of, opened, zstd
 
 
 @pytest.mark.parametrize(("ending", "pack"), PACKED)
@@ -69,21 +34,6 @@ def test_json_lines_come_with_the_numbers_an_editor_shows(
     assert [record.value for record in records] == [b'{"x": 1}', b'{"x": 2}', b'{"x": 3}']
     assert source.finished
     assert source.name == f"events.jsonl{ending}"
-
-
-@pytest.mark.parametrize(("ending", "pack"), PACKED)
-@pytest.mark.parametrize("at_most", [1, 2, 1_000])
-def test_csv_rows_come_with_the_line_they_begin_on(
-    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes], at_most: int
-) -> None:
-    records = everything(opened(tmp_path / f"events.csv{ending}", pack(CSV)), at_most)
-    assert lines_of(records) == [2, 4, 6]
-    assert [record.value for record in records] == [
-        {"x": 1, "y": "a"},
-        {"x": 2, "y": "two\nlines"},
-        {"x": 3, "y": None},
-    ]
-    assert [record.raw for record in records] == [b"1,a", b'2,"two\nlines"', b"3,"]
 
 
 def parquet(path: Path, rows: int = 3_000) -> Path:
@@ -124,28 +74,6 @@ def test_seeking_gives_what_is_left_after_any_record(tmp_path: Path, format: str
         assert everything(source, 1) == whole[index + 1 :]
 
 
-csv_text = st.lists(st.sampled_from(["1", "a", ",", '"', "\n", "\r\n", '""', "é", "\n\n"])).map(
-    lambda pieces: ("x,y\n" + "".join(pieces)).encode()
-)
-
-
-@settings(max_examples=200)
-@given(csv_text, st.integers(1, 4))
-def test_no_csv_makes_the_source_raise_and_seeking_agrees_with_reading(
-    data: bytes, at_most: int
-) -> None:
-    def source() -> CsvSource:
-        return CsvSource("events.csv", stream=io.BufferedReader(io.BytesIO(data)))
-
-    whole = everything(source())
-    assert everything(source(), at_most) == whole
-    assert lines_of(whole) == sorted(set(lines_of(whole)))
-    for index, record in enumerate(whole):
-        later = source()
-        later.seek(record.position.after())
-        assert everything(later) == whole[index + 1 :]
-
-
 @given(st.binary(), st.integers(1, 4))
 def test_no_bytes_make_the_line_source_raise(data: bytes, at_most: int) -> None:
     def source() -> JsonLinesSource:
@@ -177,36 +105,6 @@ def test_a_position_of_a_topic_is_refused_by_a_file(tmp_path: Path) -> None:
     source.close()
 
 
-def refusals(records: list[Record]) -> list[str]:
-    answers = Decoder().decode_many(records)
-    return [answer.reason for answer in answers if isinstance(answer, Rejection)]
-
-
-def test_csv_rows_that_are_none_become_dead_letters_and_the_others_do_not(tmp_path: Path) -> None:
-    data = b'x,y\n1\n1,2,3\n1,2\n"a"b,2\n\xff,2\nnan,2\n1e999,2\n3,4\n"never closed,2\n'
-    records = everything(opened(tmp_path / "a.csv", data))
-    assert lines_of(records) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
-    assert refusals(records) == [
-        "the row has 1 cells, expected 2 as in the header",
-        "the row has 3 cells, expected 2 as in the header",
-        "',' expected after '\"'",
-        "byte 1 is 0xff, expected UTF-8",
-        "field 'x' is nan, expected a finite number or nothing",
-        "field 'x' is inf, expected a finite number or nothing",
-        "unexpected end of data",
-    ]
-    first = records[0].value
-    assert isinstance(first, Unreadable)
-    assert first.raw == b"1"
-
-
-def test_a_quote_that_nobody_closes_does_not_swallow_the_file(tmp_path: Path) -> None:
-    data = b'x\n"open\n' + b"1\n" * 100_000
-    records = everything(opened(tmp_path / "a.csv", data))
-    assert isinstance(records[0].value, Unreadable)
-    assert len(records) > 30_000
-
-
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
 def test_a_line_over_the_limit_is_counted_and_not_held(tmp_path: Path, name: str) -> None:
     first, last = (b'{"x": 1}\n{}', b'\n{"x": 2}') if name == "a.jsonl" else (b"x\n1", b"\n2")
@@ -217,29 +115,6 @@ def test_a_line_over_the_limit_is_counted_and_not_held(tmp_path: Path, name: str
     assert isinstance(long, Unreadable)
     assert (len(long.raw), long.length) == (64 << 10, 3_000_002)
     assert long.reason == "the record has 3000002 bytes, expected at most 1048576"
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1", 1),
-        ("-1", -1.0),
-        ("1.5e3", 1500.0),
-        (" 2", 2.0),
-        ("", None),
-        ("true", "true"),
-        ("Nan", "Nan"),
-        ("infinite", "infinite"),
-        ("0x1F", "0x1F"),
-        ("1_000", "1_000"),
-        ("\u0661", "\u0661"),
-        ("9" * 300, float("9" * 300)),
-    ],
-)
-def test_cells_are_numbers_where_they_read_as_one_and_text_otherwise(
-    text: str, value: object
-) -> None:
-    assert cell(text) == value
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
@@ -270,17 +145,6 @@ def test_a_compressed_file_cut_short_says_where_after_all_that_could_be_read(
             records += source.read(at_most)
     assert records[-1].position == LinePosition(len(records))
     assert f"after line {len(records)}:" in str(damage.value)
-    source.close()
-
-
-def test_damage_in_a_csv_is_raised_after_all_that_could_be_read(tmp_path: Path) -> None:
-    packed = gzip.compress(b"x\n" + b"".join(b"%d\n" % (n * n) for n in range(100_000)))
-    source = opened(tmp_path / "a.csv", packed[:-50_000])
-    records: list[Record] = []
-    with pytest.raises(ValueError, match="damaged after line"):
-        while True:
-            records += source.read(1_000)
-    assert len(records) > 1_000
     source.close()
 
 
