@@ -206,3 +206,22 @@ def test_shuttle_is_rivers_stream_with_its_label() -> None:
     labels = [event.label for event in events if isinstance(event, Event)]
     assert (len(labels), labels.count(1)) == (49_097, 3_511)
     assert lines_of(records)[0] == 2
+
+
+@pytest.mark.parametrize("at_most", [1, 300, 10_000])
+def test_a_damaged_parquet_file_is_named_after_all_that_could_be_read(
+    tmp_path: Path, at_most: int
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": ["é" * 9] * 5_000}), path, use_dictionary=False)
+    data = path.read_bytes()
+    middle = len(data) // 3
+    source = opened(path, data[:middle] + b"\xff" * 999 + data[middle + 999 :])
+    records: list[Record] = []
+    with pytest.raises(
+        ValueError, match=r"a\.parquet: damaged after row (\d+): .*restore"
+    ) as damage:
+        while True:
+            records += source.read(at_most)
+    assert f"after row {len(records)}:" in str(damage.value)
+    source.close()

@@ -36,6 +36,7 @@ class ParquetSource:
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{location} cannot be read as Parquet: {_line(error)}") from None
         self._row = 0
+        self._damage: ValueError | None = None
         self._rows = self._rows_from(0)
 
     def seek(self, next_position: Position) -> None:
@@ -50,13 +51,21 @@ class ParquetSource:
         self._rows = self._rows_from(skipped)
 
     def read(self, at_most: int) -> list[Record]:
-        """The next records."""
+        """The next records; damage is raised once everything before it has been handed out."""
+        if self._damage is not None:
+            raise self._damage
         records: list[Record] = []
-        for row in self._rows:
-            self._row += 1
-            records.append(Record(LinePosition(self._row), row))
-            if len(records) == at_most:
-                return records
+        try:
+            for row in self._rows:
+                self._row += 1
+                records.append(Record(LinePosition(self._row), row))
+                if len(records) == at_most:
+                    return records
+        except ValueError as damage:
+            if not records:
+                raise
+            self._damage = damage
+            return records
         self.finished = True
         return records
 
@@ -85,7 +94,7 @@ class ParquetSource:
                 skipped = min(within, batch.num_rows)
                 within -= skipped
                 yield from _microseconds(batch.slice(skipped)).to_pylist()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise ValueError(
                 f"{self._location}: damaged after row {self._row}: {_line(error)}; restore the "
                 "file to go on"
