@@ -3,6 +3,9 @@
 import math
 from numbers import Integral, Real
 
+LEAST_POSITIVE = 1e-3
+"""Smaller scales than this only overflow what is divided by them."""
+
 
 def at_least(least: int, **named: int) -> int:
     """The one named integer, if it is at least `least`.
@@ -17,8 +20,16 @@ def at_least(least: int, **named: int) -> int:
     return int(value)
 
 
+def between(least: int, most: int, **named: int) -> int:
+    """The one named integer, if it is at least `least` and at most `most`."""
+    ((name, value),) = named.items()
+    if at_least(least, **named) > most:
+        raise ValueError(f"{name} must be at most {most}, got {value!r}")
+    return int(value)
+
+
 def positive(**named: float) -> float:
-    """The one named number, if it is greater than 0; infinity is allowed.
+    """The one named number, if it is greater than 0 (and not absurdly near); infinity is allowed.
 
     >>> positive(half_life=-3)
     Traceback (most recent call last):
@@ -27,6 +38,8 @@ def positive(**named: float) -> float:
     ((name, value),) = named.items()
     if not _is_number(value) or not value > 0:
         raise ValueError(f"{name} must be positive, got {value!r}")
+    if value < LEAST_POSITIVE:
+        raise ValueError(f"{name} must be at least {LEAST_POSITIVE}, got {value!r}")
     return float(value)
 
 
@@ -47,4 +60,9 @@ def flag(**named: bool) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # an integer beyond every float
+        return False

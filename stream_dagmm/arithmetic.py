@@ -60,8 +60,8 @@ def squared_distances(rows: Floats, others: Floats) -> Floats:
     >>> squared_distances(a, np.vstack([a, a + 1.0])).tolist()
     [[0.0, 2.0]]
     """
-    return np.asarray(
-        (rows * rows).sum(axis=1)[:, None]
-        + (others * others).sum(axis=1)[None, :]
-        - 2.0 * (rows @ others.T)
-    )
+    # One product: |x|^2 + |y|^2 - 2 x y = [-2 x, |x|^2, 1] [y, 1, |y|^2]; no partial sum exceeds
+    # 2^53 units of 2^-32 for D up to 2048.
+    left = np.column_stack([-2.0 * rows, (rows * rows).sum(axis=1), np.ones(len(rows))])
+    right = np.column_stack([others, np.ones(len(others)), (others * others).sum(axis=1)])
+    return np.asarray(left @ right.T)

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from stream_dagmm.arithmetic import Floats
 
@@ -13,7 +12,7 @@ def generator(seed: int, count: int, purpose: int) -> np.random.Generator:
     so that a resumed detector draws what an uninterrupted one draws.
 
     >>> int(generator(seed=7, count=256, purpose=1).integers(1000))
-    386
+    163
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, count, purpose])))
 
@@ -36,17 +35,13 @@ class Reservoir(NamedTuple):
         """An empty reservoir."""
         return cls(size, memory, np.empty((0, width)), 0)
 
-    def widened(self, is_text: npt.NDArray[np.bool_]) -> Self:
-        """The reservoir over columns [W'] that begin with its own: a held row has none of the text
-        values that were new after it, and is missing in the numbers."""
-        added = np.full((len(self.rows), len(is_text) - self.rows.shape[1]), np.nan)
-        added[:, is_text[self.rows.shape[1] :]] = 0.0
-        return self._replace(rows=np.hstack([self.rows, added]))
-
     def offer(self, rows: Floats, random: np.random.Generator) -> Self:
-        """The reservoir after the rows [B, W] were offered to it, in order."""
+        """The reservoir after the rows [B, W'] were offered to it, in order; held rows are missing
+        in the columns that are new."""
         fill = min(self.size - len(self.rows), len(rows))
-        held = np.vstack([self.rows, rows[:fill]])
+        width = rows.shape[1] - self.rows.shape[1]
+        older = np.pad(self.rows, ((0, 0), (0, width)), constant_values=np.nan)
+        held = np.vstack([older, rows[:fill]])
         late = rows[fill:]
         numbers = self.offered + fill + 1 + np.arange(len(late))
         taken = random.random(len(late)) * np.minimum(numbers, self.memory) < self.size
@@ -55,7 +50,7 @@ class Reservoir(NamedTuple):
             held[place] = row
         return self._replace(rows=held, offered=self.offered + len(rows))
 
-    def to_state(self) -> dict[str, Floats | int]:
+    def to_state(self) -> dict[str, Any]:
         """What changes."""
         return {"rows": self.rows, "offered": self.offered}
 

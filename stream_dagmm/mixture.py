@@ -52,8 +52,8 @@ def moments(rows: Tensor, responsibilities: Tensor) -> Mixture:
     mass = responsibilities.sum(dim=0)  # [K]
     share = responsibilities / mass.clamp_min(1e-12)  # [B, K]
     mean = share.T @ rows  # [K, Z]
-    apart = rows[:, None, :] - mean  # [B, K, Z]
-    covariance = torch.einsum("bk,bki,bkj->kij", share, apart, apart)
+    apart = rows - mean[:, None, :]  # [K, B, Z]
+    covariance = (apart * share.T[:, :, None]).transpose(1, 2) @ apart
     return Mixture(mass, mean, covariance)
 
 
@@ -64,7 +64,8 @@ def merged(old: Mixture, new: Mixture) -> Mixture:
     part = (new.mass / mass)[:, None]
     step = new.mean - old.mean
     between = (part * (1 - part))[:, :, None] * step[:, :, None] * step[:, None, :]
-    covariance = old.covariance + part[:, :, None] * (new.covariance - old.covariance) + between
+    share = part[:, :, None]
+    covariance = (1 - share) * old.covariance + share * new.covariance + between
     return Mixture(mass, old.mean + part * step, covariance)
 
 
@@ -84,7 +85,8 @@ def shrunk(mixture: Mixture) -> Mixture:
     size = mixture.mean.shape[1]
     pooled = (weights(mixture)[:, None, None] * mixture.covariance).sum(dim=0).diagonal().diag()
     borrowed = ((size + 2) / (mixture.mass + size + 2))[:, None, None]
-    return mixture._replace(covariance=(1 - borrowed) * mixture.covariance + borrowed * pooled)
+    covariance: Tensor = (1 - borrowed) * mixture.covariance + borrowed * pooled
+    return mixture._replace(covariance=covariance)
 
 
 def log_joint(mixture: Mixture, rows: Tensor) -> Tensor:
@@ -92,7 +94,8 @@ def log_joint(mixture: Mixture, rows: Tensor) -> Tensor:
     factor = _cholesky(mixture)  # [K, Z, Z]
     apart = (rows[:, None, :] - mixture.mean).permute(1, 2, 0)  # [K, Z, B]
     white = torch.linalg.solve_triangular(factor, apart, upper=False)
-    return _constant(mixture, factor) - 0.5 * white.square().sum(dim=1).T
+    densities: Tensor = _constant(mixture, factor) - 0.5 * white.square().sum(dim=1).T
+    return densities
 
 
 def energy(mixture: Mixture, rows: Tensor) -> Tensor:
@@ -118,23 +121,46 @@ def readout(mixture: Mixture) -> Readout:
     return Readout(whitening, offset, _constant(mixture, factor).numpy())
 
 
-def row_energy(prepared: Readout, rows: Floats) -> Floats:
-    """`energy` of rows [B, Z] on the row grid; each row's bits are its own."""
-    log_densities = _row_log_joint(prepared, rows)
+def row_energy(prepared: Readout, rows: Floats, tail: float = math.inf) -> Floats:
+    """`energy` of rows [B, Z] on the row grid; each row's bits are its own.
+
+    tail: degrees of freedom; below infinity the components are Student-t (Peel and McLachlan 2000)
+    up to a constant, and the energy grows with the logarithm of the distance.
+    """
+    log_densities = _row_log_joint(prepared, rows, tail)
     top = log_densities.max(axis=1)
     return np.asarray(-top - np.log(np.exp(log_densities - top[:, None]).sum(axis=1)))
 
 
-def _row_log_joint(prepared: Readout, rows: Floats) -> Floats:
+def standing_energy(prepared: Readout, rows: Tensor) -> Tensor:
+    """`energy` [B] of rows [B, Z] under a mixture that stands still: gradients reach the rows."""
+    whitening, offset, constant = map(torch.from_numpy, prepared)
+    white = (rows @ whitening - offset).view(len(rows), len(constant), -1)
+    return -torch.logsumexp(constant - 0.5 * white.square().sum(dim=2), dim=1)
+
+
+def row_responsibilities(prepared: Readout, rows: Floats) -> Floats:
+    """`responsibilities` [B, K] of rows [B, Z] on the row grid."""
+    log_joint = _row_log_joint(prepared, rows, math.inf)
+    shares = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _row_log_joint(prepared: Readout, rows: Floats, tail: float) -> Floats:
     white = rows @ prepared.whitening - prepared.offset
     by_component = white.reshape(len(rows), len(prepared.constant), -1)
-    return np.asarray(prepared.constant - 0.5 * (by_component * by_component).sum(axis=2))
+    squares = (by_component * by_component).sum(axis=2)
+    if math.isinf(tail):
+        return np.asarray(prepared.constant - 0.5 * squares)
+    size = by_component.shape[2]
+    return np.asarray(prepared.constant - 0.5 * (tail + size) * np.log1p(squares / tail))
 
 
 def _cholesky(mixture: Mixture) -> Tensor:
     size = mixture.mean.shape[1]
     ridge = RIDGE * torch.eye(size, dtype=torch.float64)
-    return torch.linalg.cholesky(mixture.covariance + ridge)
+    factor: Tensor = torch.linalg.cholesky(mixture.covariance + ridge)
+    return factor
 
 
 def _constant(mixture: Mixture, factor: Tensor) -> Tensor:

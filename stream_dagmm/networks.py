@@ -5,13 +5,14 @@ activation at the end, as in the DAGMM paper (Zong et al. 2018, section 4.4). `f
 differentiable; `exact_forward` gives each row bits of its own.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.optim.adam import adam
 
 from stream_dagmm.arithmetic import Floats, on_column_grid, on_row_grid
@@ -22,17 +23,17 @@ ExactNetwork = tuple[tuple[Floats, Floats], ...]
 
 
 class Moments(NamedTuple):
-    """What Adam remembers of each parameter (Kingma and Ba 2015)."""
+    """What Adam remembers of a flat vector of P parameters (Kingma and Ba 2015)."""
 
-    first: list[Tensor]
-    second: list[Tensor]
-    steps: list[Tensor]
+    first: Tensor
+    second: Tensor
+    steps: Tensor
 
 
 def drawn(sizes: list[int], random: np.random.Generator) -> Network:
-    """A network with layer widths `sizes`, weights uniform as Glorot and Bengio (2010), biases 0."""
+    """A network with layer widths `sizes`: weights as Glorot and Bengio (2010), biases 0."""
     layers = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         limit = math.sqrt(6.0 / (inputs + outputs))
         weight = torch.from_numpy(random.uniform(-limit, limit, (inputs, outputs)))
         layers.append((weight, torch.zeros(outputs, dtype=torch.float64)))
@@ -60,39 +61,40 @@ def exact_forward(network: ExactNetwork, rows: Floats) -> Floats:
     return on_row_grid(rows @ weight + bias)
 
 
-def parameters(*networks: Network) -> list[Tensor]:
-    """All tensors, in order."""
-    return [tensor for network in networks for layer in network for tensor in layer]
+def flat(*nets: Network) -> Tensor:
+    """All parameters of the networks as one vector [P], in order."""
+    return torch.cat([tensor.reshape(-1) for net in nets for layer in net for tensor in layer])
 
 
-def rebuilt(network: Network, tensors: list[Tensor]) -> Network:
-    """The network with its first tensors, taken off the list, in place of its own."""
-    return tuple((tensors.pop(0), tensors.pop(0)) for _ in network)
-
-
-def no_moments(tensors: list[Tensor]) -> Moments:
-    """Adam before its first step."""
-    return Moments(
-        [torch.zeros_like(t) for t in tensors],
-        [torch.zeros_like(t) for t in tensors],
-        [torch.zeros((), dtype=torch.float32) for _ in tensors],
+def shaped(vector: Tensor, *nets: Network) -> tuple[Network, ...]:
+    """Networks of the given ones' shapes with the parameters of a vector [P]; gradients pass."""
+    tensors = [tensor for net in nets for layer in net for tensor in layer]
+    pieces = iter(torch.split(vector, [tensor.numel() for tensor in tensors]))
+    return tuple(
+        tuple((next(pieces).view(weight.shape), next(pieces)) for weight, _ in net) for net in nets
     )
 
 
+def no_moments(vector: Tensor) -> Moments:
+    """Adam before its first step."""
+    zero = torch.zeros_like(vector)
+    return Moments(zero, zero, torch.zeros((), dtype=torch.float32))
+
+
 def stepped(
-    tensors: list[Tensor], gradients: list[Tensor], moments: Moments, learning_rate: float
-) -> tuple[list[Tensor], Moments]:
-    """Parameters and moments after one step of Adam; the old ones stay as they were."""
-    after = [t.detach().clone() for t in tensors]
-    memory = Moments(*([t.clone() for t in tensors_] for tensors_ in moments))
+    vector: Tensor, gradient: Tensor, moments: Moments, learning_rate: float
+) -> tuple[Tensor, Moments]:
+    """Parameters [P] and moments after one step of Adam; the old ones stay as they were."""
+    after = vector.detach().clone()
+    memory = Moments(*(tensor.clone() for tensor in moments))
     with torch.no_grad():
         adam(
-            after,
-            gradients,
-            memory.first,
-            memory.second,
+            [after],
+            [gradient],
+            [memory.first],
+            [memory.second],
             [],
-            memory.steps,
+            [memory.steps],
             fused=True,
             amsgrad=False,
             beta1=0.9,
@@ -108,36 +110,28 @@ def stepped(
 def widened(network: Network, inputs: int, outputs: int, random: np.random.Generator) -> Network:
     """The network with inputs and outputs added at the end. New inputs come in with weight 0 and
     new outputs with small random weights, so nothing that was learned changes."""
-    (first, first_bias), (last, last_bias) = network[0], network[-1]
+    last, last_bias = network[-1]
     more = outputs - last.shape[1]
     fresh = torch.from_numpy(random.normal(scale=0.01, size=(last.shape[0], more)))
-    last, last_bias = torch.hstack([last, fresh]), padded(last_bias, more)
-    network = (*network[:-1], (last, last_bias))
+    network = (*network[:-1], (torch.hstack([last, fresh]), pad(last_bias, (0, more))))
     first, first_bias = network[0]
-    first = torch.nn.functional.pad(first, (0, 0, 0, inputs - first.shape[0]))
-    return ((first, first_bias), *network[1:])
+    return ((pad(first, (0, 0, 0, inputs - first.shape[0])), first_bias), *network[1:])
 
 
-def padded(vector: Tensor, more: int) -> Tensor:
-    """The vector [n] with zeros after it [n + more]."""
-    return torch.nn.functional.pad(vector, (0, more))
+def moments_for(moments: Moments, old: tuple[Network, ...], new: tuple[Network, ...]) -> Moments:
+    """The moments of networks that were widened: zero for what is new."""
 
+    def fitted(vector: Tensor) -> Tensor:
+        wider = tuple(
+            tuple(
+                (
+                    pad(w, (0, like.shape[1] - w.shape[1], 0, like.shape[0] - w.shape[0])),
+                    pad(b, (0, len(bias) - len(b))),
+                )
+                for (w, b), (like, bias) in zip(memory, net, strict=True)
+            )
+            for memory, net in zip(shaped(vector, *old), new, strict=True)
+        )
+        return flat(*wider)
 
-def moments_for(moments: Moments, tensors: list[Tensor]) -> Moments:
-    """The moments of parameters that were widened: zero for what is new."""
-
-    def fit(memory: Tensor, tensor: Tensor) -> Tensor:
-        wider = torch.zeros_like(tensor)
-        wider[tuple(slice(size) for size in memory.shape)] = memory
-        return wider
-
-    return Moments(
-        [fit(m, t) for m, t in zip(moments.first, tensors, strict=True)],
-        [fit(m, t) for m, t in zip(moments.second, tensors, strict=True)],
-        moments.steps,
-    )
-
-
-def arrays(tensors: list[Tensor]) -> list[npt.NDArray[np.generic]]:
-    """The tensors as NumPy arrays."""
-    return [tensor.numpy() for tensor in tensors]
+    return Moments(fitted(moments.first), fitted(moments.second), moments.steps)

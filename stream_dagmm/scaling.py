@@ -24,7 +24,7 @@ blind the scale, and a true new level is still reached, by a constant factor eve
 SETTLED = 32.0
 """Sightings of a column before `TEACHES_AT_MOST` applies."""
 
-LARGEST = 1e150
+LARGEST = 1e140
 """Magnitude to which learned values are held, so that their squares are finite."""
 
 ROUNDING = 1e-9
@@ -36,6 +36,8 @@ class Scale(NamedTuple):
 
     weight: Floats
     """Decayed number of sightings."""
+    seen: Floats
+    """Number of sightings."""
     mean: Floats
     variance: Floats
     is_count: npt.NDArray[np.bool_]
@@ -55,7 +57,7 @@ class Standardised(NamedTuple):
 
 def fresh() -> Scale:
     """The scale of a detector that has seen nothing: one column, the count of unknown features."""
-    return Scale(np.zeros(1), np.zeros(1), np.zeros(1), np.ones(1, dtype=np.bool_))
+    return Scale(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1), np.ones(1, dtype=np.bool_))
 
 
 def widen(scale: Scale, is_text: npt.NDArray[np.bool_]) -> Scale:
@@ -65,6 +67,7 @@ def widen(scale: Scale, is_text: npt.NDArray[np.bool_]) -> Scale:
     added = is_text[old:]
     return Scale(
         np.append(scale.weight, np.where(added, scale.weight[0], 0.0)),
+        np.append(scale.seen, np.where(added, scale.seen[0], 0.0)),
         np.append(scale.mean, np.zeros(len(added))),
         np.append(scale.variance, np.zeros(len(added))),
         np.append(scale.is_count, added),
@@ -89,11 +92,12 @@ def update(scale: Scale, rows: Floats, half_life: float) -> Scale:
     kept = scale.weight * 2.0 ** (-len(rows) / half_life)
     total = np.maximum(kept + incoming, 1e-300)
     step = np.where(incoming > 0.0, centre - scale.mean, 0.0)
-    between = step**2 * kept * incoming / total
+    between = step**2 * (kept / total) * incoming
     return Scale(
         kept + incoming,
+        scale.seen + (~np.isnan(rows)).sum(axis=0),
         scale.mean + step * incoming / total,
-        (kept * scale.variance + scatter + between) / total,
+        (kept / total) * scale.variance + (scatter + between) / total,
         scale.is_count,
     )
 
@@ -110,7 +114,7 @@ def standardise(scale: Scale, rows: Floats) -> Standardised:
     """The rows [B, D] on the scale. A column seen less than twice has no scale yet and counts as
     missing; in one that never varied any other value lies at the clip."""
     measure = deviation(scale)
-    present = ~np.isnan(rows) & (scale.weight > 1.0)
+    present = ~np.isnan(rows) & (scale.seen > 1.0)
     apart = np.where(present, rows, scale.mean) - scale.mean
     limit = CLIP * measure
     outside = np.abs(apart) > limit

@@ -19,7 +19,8 @@ from river import base
 
 from stream_dagmm import checkpoint, explanation
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.features import Columns, Events, as_events, count, event_at, part
+from stream_dagmm.events import Event, Events, as_events, listed
+from stream_dagmm.features import Columns, widened
 
 STATE_FORMAT = 1
 """Version of what `to_state` returns; every released one is read or refused with the way out."""
@@ -103,8 +104,8 @@ class BlockDetector(base.AnomalyDetector):
         """Scores [B] of events [dataframe, 2-D array or dictionaries], none of them learned: each
         as if it came next."""
         events = as_events(X)
-        cuts = range(0, count(events), self.batch_size)
-        scores = [self._score(part(events, c, c + self.batch_size), self._context) for c in cuts]
+        cuts = range(0, events.length, self.batch_size)
+        scores = [self._score(events.part(c, c + self.batch_size), self._context) for c in cuts]
         return np.concatenate([np.empty(0), *scores])
 
     def learn_one(self, x: dict[Any, Any]) -> None:
@@ -137,7 +138,7 @@ class BlockDetector(base.AnomalyDetector):
             contexts, after = self._model.follow(self._context, seen)
             scores.append(self._model.score(seen, contexts))
             for place in np.flatnonzero(explain_where(scores[-1])) if explain_where else ():
-                event = event_at(events, int(place))
+                event = events.event(int(place))
                 reasons[done + int(place)] = self._explain(event, contexts[place])
             self._take(rows, contexts, after)
             done += len(rows)
@@ -160,7 +161,8 @@ class BlockDetector(base.AnomalyDetector):
     @classmethod
     def load(cls, path: Any) -> Self:
         """Reads a saved detector. ValueError that says what to do if the file is not one."""
-        return cls.from_state(checkpoint.read(path), name=str(path))
+        state = checkpoint.read(path)
+        return cls.from_state(state if isinstance(state, dict) else {}, name=str(path))
 
     def to_state(self) -> dict[str, checkpoint.Tree]:
         """Everything a detector needs to go on, as named arrays and plain values."""
@@ -194,15 +196,23 @@ class BlockDetector(base.AnomalyDetector):
                 f"{name}: state format {found[1]}, this version reads {STATE_FORMAT}; "
                 f"use the version of stream-dagmm that wrote it, or start afresh"
             )
-        detector = cls(**state["configuration"])
-        detector._columns.restore([(n, b) for n, b in state["columns"]], state["overflowed"])
-        detector._model = detector._restored(state["model"])
-        detector._context = state["context"]
+        try:
+            return cls(**state["configuration"])._resumed(state)
+        except (KeyError, TypeError, IndexError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"{name}: is not a whole {cls.__name__} ({type(error).__name__}: {error}); "
+                f"take an older file, or start afresh"
+            ) from error
+
+    def _resumed(self, state: Mapping[str, Any]) -> Self:
+        self._columns.restore([(n, b) for n, b in state["columns"]], state["overflowed"])
+        self._model = self._restored(state["model"])
+        self._context = state["context"]
         rows = [state["block_rows"]] if len(state["block_rows"]) else []
         contexts = [state["block_contexts"]] if rows else []
-        detector._block = Block(rows, contexts, state["block_begun"])
-        detector._learned = state["learned"]
-        return detector
+        self._block = Block(rows, contexts, state["block_begun"])
+        self._learned = state["learned"]
+        return self
 
     def configuration(self) -> dict[str, checkpoint.Tree]:
         """The constructor's arguments, by name."""
@@ -226,9 +236,11 @@ class BlockDetector(base.AnomalyDetector):
     def _blocks(self, X: Any) -> Iterator[Events]:
         """The events in runs that end where blocks end; each must be taken before the next."""
         events, start = as_events(X), 0
-        while start < count(events):
-            stop = min(count(events), start + self._block.room(self.batch_size))
-            yield part(events, start, stop)
+        while start < events.length:
+            if self._block.room(self.batch_size) <= 0:
+                self._learn_block()  # an earlier call was interrupted here
+            stop = min(events.length, start + self._block.room(self.batch_size))
+            yield events.part(start, stop)
             start = stop
 
     def _take(self, rows: Floats, contexts: Floats, after: Floats) -> None:
@@ -247,21 +259,17 @@ class BlockDetector(base.AnomalyDetector):
     def _block_arrays(self) -> tuple[Floats, Floats]:
         if not self._block.rows:
             return np.empty((0, self._columns.width)), np.empty((0, 0))
-        widened = [self._columns.widen(rows) for rows in self._block.rows]
-        return np.vstack(widened), _stacked(self._block.contexts)
+        rows = [widened(part, self._columns.width) for part in self._block.rows]
+        return np.vstack(rows), _stacked(self._block.contexts)
 
     def _score(self, events: Events, context: Floats) -> Floats:
         rows = self._columns.encode(events, self._model.width)
-        return self._model.score(
-            rows, np.broadcast_to(self._context, (len(rows), len(self._context)))
+        return self._model.score(rows, np.broadcast_to(context, (len(rows), len(context))))
+
+    def _explain(self, event: Event, context: Floats) -> Contributions:
+        return explanation.contributions(
+            lambda variants: self._score(listed(variants), context), event
         )
-
-    def _explain(self, event: Mapping[Any, Any], context: Floats) -> Contributions:
-        def score_events(variants: Sequence[Mapping[Any, Any]]) -> Floats:
-            rows = self._columns.encode(variants, self._model.width)
-            return self._model.score(rows, np.broadcast_to(context, (len(rows), len(context))))
-
-        return explanation.contributions(score_events, event)
 
 
 def _stacked(contexts: list[Floats]) -> Floats:

@@ -10,6 +10,7 @@ from stream_dagmm import arguments, buffers, mixture, scaling
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.buffers import Reservoir
 from stream_dagmm.checkpoint import Tree
+from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.mixture import Mixture, Readout
 from stream_dagmm.scaling import Scale
 from stream_dagmm.stream import BlockDetector
@@ -67,7 +68,7 @@ class GaussianMixture(BlockDetector):
         self.n_components = arguments.at_least(1, n_components=n_components)
         self.half_life = arguments.positive(half_life=half_life)
         self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.at_least(1, max_features=max_features)
+        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
         self.seed = arguments.at_least(0, seed=seed)
         self._begin()
 
@@ -114,7 +115,8 @@ class MixtureModel(NamedTuple):
         if self.prepared is None:
             return np.zeros(len(rows))
         standard = scaling.standardise(self.scale, rows)
-        return mixture.row_energy(self.prepared, standard.rows) + standard.beyond.sum(axis=1)
+        energy = mixture.row_energy(self.prepared, standard.rows)
+        return np.asarray(energy + standard.beyond.sum(axis=1))
 
     def learn(self, rows: Floats, contexts: Floats, is_text: npt.NDArray[np.bool_]) -> Self:
         """After a block of rows [B, D']."""
@@ -122,7 +124,7 @@ class MixtureModel(NamedTuple):
         scale = scaling.update(wider, rows, self.half_life)
         start = self.start
         if self.mixture is None or start.offered < START:
-            start = start.widened(scale.is_count).offer(rows, buffers.generator(self.seed, 0, 0))
+            start = start.offer(rows, buffers.generator(self.seed, 0, 0))
             learned = self._start(scaling.standardise(scale, start.rows).rows)
         else:
             start = start._replace(rows=start.rows[:0])
