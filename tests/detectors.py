@@ -1,0 +1,35 @@
+"""Every detector of the package, small: each law is crossed with all of them."""
+
+from collections.abc import Callable
+
+import pytest
+
+import stream_dagmm
+from stream_dagmm import GaussianMixture
+from stream_dagmm.stream import BlockDetector
+
+Make = Callable[..., BlockDetector]
+"""Makes a fresh detector; keyword arguments go before the configuration's."""
+
+
+def maker(kind: type[BlockDetector], **configuration: object) -> Make:
+    """A function that makes a detector of this kind and configuration."""
+
+    def make(**changed: object) -> BlockDetector:
+        return kind(**{"batch_size": 16, **configuration, **changed})  # type: ignore[call-arg]
+
+    return make
+
+
+DETECTORS: dict[str, Make] = {
+    "one-gaussian": maker(GaussianMixture),
+    "three-gaussians": maker(GaussianMixture, n_components=3, half_life=200.0),
+}
+if hasattr(stream_dagmm, "StreamDAGMM"):
+    DETECTORS |= {
+        "dagmm": maker(stream_dagmm.StreamDAGMM),
+        "dagmm-faithful": maker(stream_dagmm.StreamDAGMM, faithful=True),
+        "dagmm-without-floor": maker(stream_dagmm.StreamDAGMM, floor=False, half_life=200.0),
+    }
+
+every_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)
