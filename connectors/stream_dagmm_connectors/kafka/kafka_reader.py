@@ -1,0 +1,248 @@
+"""The `Reader` and `LogReader` of kafka-python.
+
+Its consumer belongs to one thread. Rebalance callbacks come on its own network thread, but only
+while our thread waits inside `poll`, so nothing of ours ever runs twice at once; they must not ask
+the consumer anything that waits for that network thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from kafka import (
+    ConsumerRebalanceListener,
+    KafkaAdminClient,
+    KafkaConsumer,
+    OffsetAndMetadata,
+    TopicPartition,
+)
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from stream_dagmm_connectors.kafka.client import (
+    Aborted,
+    Committed,
+    Fatal,
+    Fetched,
+    Listener,
+    NotYet,
+    Offsets,
+    OutOfRange,
+    Place,
+)
+from stream_dagmm_connectors.kafka.connection import Connection, Timing
+from stream_dagmm_connectors.kafka.errors import classify, told
+
+Answer = TypeVar("Answer")
+
+WAIT_MS = 500
+"""A poll for a range of the log waits this long for each answer."""
+EMPTY_POLLS = 20
+
+
+class KafkaReader:
+    """One member of a group. Cooperative: what stays goes on while other partitions move."""
+
+    def __init__(
+        self, connection: Connection, timing: Timing, group: str, instance: str | None
+    ) -> None:
+        self._connection = connection
+        self._timing = timing
+        self._topic_ids: dict[str, str] = {}
+        self._consumer = KafkaConsumer(
+            **connection.options(),
+            group_id=group,
+            group_instance_id=instance,
+            # Of read_committed consumers alone kafka-python asks for stable offsets.
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            metrics_enabled=False,
+            # A jump of the position is for us to decide, never for the client.
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+            partition_assignment_strategy=(CooperativeStickyAssignor,),
+            session_timeout_ms=timing.session_timeout_ms,
+            heartbeat_interval_ms=timing.heartbeat_interval_ms,
+            max_poll_interval_ms=timing.max_poll_interval_ms,
+            request_timeout_ms=timing.request_timeout_ms,
+            metadata_max_age_ms=30_000,
+        )
+
+    def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
+        """Join the group at the next poll."""
+        self._consumer.subscribe(topics=list(topics), listener=_Relay(self._consumer, listener))
+
+    def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
+        """Records by partition; `Fatal`, `OutOfRange`."""
+        try:
+            got = self._consumer.poll(timeout_ms=timeout_ms, max_records=at_most)
+        except OffsetOutOfRangeError as error:
+            raise OutOfRange(str(error)) from error
+        except KafkaError as error:
+            if classify(error) == "fatal":
+                raise Fatal(told(error)) from error
+            return {}  # the client tries again by itself; the watchdog counts the time
+        return {
+            Place(place.topic, place.partition): [_fetched(record) for record in records]
+            for place, records in got.items()
+        }
+
+    def position(self, place: Place) -> int | None:
+        """The next offset that poll will look at."""
+        position: int | None = self._consumer.position(TopicPartition(*place), timeout_ms=100)
+        return position
+
+    def seek(self, place: Place, offset: int) -> None:
+        """Go on reading there."""
+        self._consumer.seek(TopicPartition(*place), offset)
+
+    def pause(self, places: Iterable[Place]) -> None:
+        """Give no record of these."""
+        self._consumer.pause(*[TopicPartition(*place) for place in places])
+
+    def resume(self, places: Iterable[Place]) -> None:
+        """Give records of these."""
+        self._consumer.resume(*[TopicPartition(*place) for place in places])
+
+    def committed(self, place: Place, timeout_ms: int) -> Committed | None:
+        """The stable committed offset."""
+        found = self._ask(
+            lambda: self._consumer.committed(
+                TopicPartition(*place), metadata=True, timeout_ms=timeout_ms
+            )
+        )
+        return None if found is None else Committed(found.offset, found.metadata or "")
+
+    def membership(self) -> object:
+        """Generation and member id as they are now."""
+        return self._consumer.group_metadata()
+
+    def beginning(self, place: Place, timeout_ms: int) -> int:
+        """The log's first offset."""
+        return self._offset(self._consumer.beginning_offsets, place, timeout_ms)
+
+    def end(self, place: Place, timeout_ms: int) -> int:
+        """The offset after the last committed record."""
+        return self._offset(self._consumer.end_offsets, place, timeout_ms)
+
+    def _offset(self, ask: Callable[..., Any], place: Place, timeout_ms: int) -> int:
+        asked = TopicPartition(*place)
+        return int(self._ask(lambda: ask([asked], timeout_ms=timeout_ms))[asked])
+
+    def topic_id(self, topic: str, timeout_ms: int) -> str:
+        """The topic's UUID, asked once: a topic made anew is seen by a new assignment."""
+        if topic not in self._topic_ids:
+            self._topic_ids[topic] = self._ask(lambda: topic_id(self._connection, topic))
+        return self._topic_ids[topic]
+
+    def commit(self, offsets: Offsets, timeout_ms: int) -> None:
+        """Commit outside any transaction; a stale member is `Aborted`."""
+        told_offsets = {
+            TopicPartition(*place): OffsetAndMetadata(c.offset, c.metadata, -1)
+            for place, c in offsets.items()
+        }
+        self._ask(lambda: self._consumer.commit(told_offsets, timeout_ms=timeout_ms))
+
+    def close(self, timeout_ms: int) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False, timeout_ms=timeout_ms)
+
+    def _ask(self, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except KafkaError as error:
+            _sort(error)
+
+
+class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Holds new partitions still before anything of them can be fetched, then passes on."""
+
+    def __init__(self, consumer: Any, listener: Listener) -> None:
+        self._consumer = consumer
+        self._listener = listener
+
+    def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        for place in assigned:
+            self._consumer.pause(place)
+            # Some position, or this very poll would ask for one and find none committed.
+            self._consumer.seek(place, 0)
+        self._listener.on_assigned([Place(*place) for place in assigned])
+
+    def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        self._listener.on_revoked([Place(*place) for place in revoked])
+
+    def on_partitions_lost(self, lost: Iterable[Any]) -> None:
+        self._listener.on_lost([Place(*place) for place in lost])
+
+
+class KafkaLogReader:
+    """Ranges of a topic, read_committed, outside any group."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._consumer = KafkaConsumer(
+            **connection.options(),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            metrics_enabled=False,
+            auto_offset_reset="none",
+            allow_auto_create_topics=False,
+        )
+
+    def read(self, place: Place, first: int, last: int) -> list[Fetched]:
+        """The committed records from `first` to `last`."""
+        asked, got, empty = TopicPartition(*place), [], 0
+        try:
+            self._consumer.assign([asked])
+            self._consumer.seek(asked, first)
+            while empty < EMPTY_POLLS:
+                records = self._consumer.poll(timeout_ms=WAIT_MS).get(asked, [])
+                got += [_fetched(record) for record in records if record.offset <= last]
+                if (self._consumer.position(asked, timeout_ms=WAIT_MS) or 0) > last:
+                    return got
+                empty += not records
+        except OffsetOutOfRangeError as error:
+            raise OutOfRange(str(error)) from error
+        except KafkaError as error:
+            _sort(error)
+        raise NotYet(f"{place}: no answer for offsets {first} to {last}")
+
+    def range(self, place: Place) -> tuple[int, int]:
+        """First offset, and the one after the last."""
+        asked = TopicPartition(*place)
+        try:
+            first = self._consumer.beginning_offsets([asked], timeout_ms=5_000)[asked]
+            last = self._consumer.end_offsets([asked], timeout_ms=5_000)[asked]
+        except KafkaError as error:
+            _sort(error)
+        return int(first), int(last)
+
+    def partitions(self, topic: str) -> int:
+        """How many there are."""
+        return len(self._consumer.partitions_for_topic(topic) or ())
+
+    def close(self) -> None:
+        """Release it."""
+        self._consumer.close(autocommit=False)
+
+
+def topic_id(connection: Connection, topic: str) -> str:
+    """What tells a topic from a later one of the same name."""
+    admin = KafkaAdminClient(**connection.options())
+    try:
+        (described,) = admin.describe_topics([topic])
+    finally:
+        admin.close()
+    return str(described["topic_id"])
+
+
+def _fetched(record: Any) -> Fetched:
+    return Fetched(
+        record.offset, record.value, record.key, tuple(record.headers or ()), record.timestamp
+    )
+
+
+def _sort(error: KafkaError) -> NoReturn:
+    kind = {"retriable": NotYet, "abortable": Aborted, "fatal": Fatal}[classify(error)]
+    raise kind(told(error)) from error

@@ -1,0 +1,181 @@
+"""The `Writer` of kafka-python.
+
+Its transactional calls wait for the brokers without end, so they run on a thread of their own and
+are given up after a while; whatever one of them then did, the next writer of the same transactional
+id ends that transaction before anything else.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+
+from stream_dagmm_connectors.kafka.client import (
+    Aborted,
+    Fatal,
+    NotYet,
+    Offsets,
+    Outgoing,
+    Undecided,
+)
+from stream_dagmm_connectors.kafka.connection import Connection, Timing
+from stream_dagmm_connectors.kafka.errors import classify, told
+
+MAX_REQUEST_BYTES = 4 << 20
+"""Beyond any record of ours; what a topic takes is the broker's to say."""
+
+
+class KafkaWriter:
+    """One producer, transactional where it has an id."""
+
+    def __init__(
+        self, connection: Connection, timing: Timing, transactional_id: str | None
+    ) -> None:
+        self._answer_s = timing.answer_timeout_ms / 1000
+        self._transactional = transactional_id is not None
+        self._sent: list[Any] = []
+        own = {"transactional_id": transactional_id} if self._transactional else {}
+        try:
+            self._producer = KafkaProducer(
+                **connection.options(),
+                **own,
+                transaction_timeout_ms=timing.transaction_timeout_ms,
+                acks="all",
+                metrics_enabled=False,
+                allow_auto_create_topics=False,
+                max_request_size=MAX_REQUEST_BYTES,
+                batch_size=256 << 10,
+                linger_ms=5,
+                max_block_ms=timing.answer_timeout_ms,
+                request_timeout_ms=timing.answer_timeout_ms,
+                delivery_timeout_ms=2 * timing.answer_timeout_ms,
+            )
+        except KafkaError as error:
+            raise _of(error, NotYet) from error
+        self._calls = _Thread()
+
+    def start(self) -> None:
+        """End what the last writer left open; `NotYet` while the brokers are at it."""
+        if not self._transactional:
+            return
+        try:
+            self._producer.init_transactions()
+        except KafkaError as error:
+            raise _of(error, NotYet) from error
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        if self._transactional:
+            self._call(self._producer.begin_transaction, Aborted)
+
+    def send(self, records: Iterable[Outgoing]) -> None:
+        """Hand records over."""
+        send, sent = self._producer.send, self._sent
+        try:
+            for record in records:
+                sent.append(
+                    send(
+                        record.place.topic,
+                        value=record.value,
+                        key=record.key,
+                        headers=list(record.headers),
+                        partition=record.place.partition,
+                        timestamp_ms=record.timestamp_ms,
+                    )
+                )
+        except KafkaError as error:
+            raise _of(error, Aborted) from error
+        except ValueError as error:  # an unknown partition
+            raise Fatal(str(error)) from error
+
+    def settle(self) -> list[int]:
+        """Offsets of all that was sent; every single record's answer is looked at, since a
+        fenced producer says nothing elsewhere."""
+        sent, self._sent = self._sent, []
+        try:
+            self._producer.flush(timeout=self._answer_s)
+            return [future.get(timeout=self._answer_s).offset for future in sent]
+        except KafkaError as error:
+            raise _of(error, Aborted) from error
+
+    def send_offsets(self, offsets: Offsets, membership: object) -> None:
+        """Offsets into the transaction."""
+        if not self._transactional:
+            return
+        told_offsets = {
+            TopicPartition(*place): OffsetAndMetadata(c.offset, c.metadata, -1)
+            for place, c in offsets.items()
+        }
+        self._call(
+            lambda: self._producer.send_offsets_to_transaction(told_offsets, membership), Aborted
+        )
+
+    def commit(self) -> None:
+        """Commit; whatever goes wrong here, the outcome is open."""
+        if self._transactional:
+            self._call(self._producer.commit_transaction, Undecided)
+
+    def abort(self) -> None:
+        """Give the transaction up."""
+        self._sent = []
+        if self._transactional:
+            self._call(self._producer.abort_transaction, Aborted)
+
+    def close(self) -> None:
+        """Release it at once."""
+        self._calls.stop()
+        try:
+            self._producer.close(timeout=0)
+        except KafkaError:
+            # It refuses to close over unsent records, and would go on sending them.
+            self._producer._sender.force_close()
+
+    def _call(self, call: Callable[[], None], failed: type[Aborted] | type[Undecided]) -> None:
+        try:
+            self._calls.run(call, self._answer_s)
+        except KafkaError as error:
+            raise _of(error, failed) from error
+        except TimeoutError as error:
+            raise failed(str(error)) from error
+
+
+class _Thread:
+    """Runs one call at a time, and stops waiting for one that takes too long."""
+
+    def __init__(self) -> None:
+        self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        # A daemon: one that waits for a dead broker must not keep the process alive.
+        threading.Thread(target=self._serve, name="transactions", daemon=True).start()
+
+    def run(self, call: Callable[[], None], timeout_s: float) -> None:
+        """What `call` gives; `TimeoutError` leaves it running, and this thread must not be used
+        again."""
+        self._todo.put(call)
+        try:
+            raised = self._done.get(timeout=timeout_s)
+        except queue.Empty:
+            raise TimeoutError(f"no answer within {timeout_s:g} s") from None
+        if raised is not None:
+            raise raised
+
+    def stop(self) -> None:
+        """End the thread once it is idle."""
+        self._todo.put(None)
+
+    def _serve(self) -> None:
+        while (call := self._todo.get()) is not None:
+            try:
+                call()
+                self._done.put(None)
+            except BaseException as error:
+                self._done.put(error)
+
+
+def _of(error: KafkaError, otherwise: type[Exception]) -> Exception:
+    return Fatal(told(error)) if classify(error) == "fatal" else otherwise(told(error))

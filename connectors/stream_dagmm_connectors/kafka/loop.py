@@ -1,0 +1,305 @@
+"""The loop: one event from poll to commit, and what happens when partitions come and go.
+
+    poll -> (re-learn up to the committed offset) -> score and learn -> send
+    every so often: settle, checkpoint if due, offsets, commit
+
+Everything happens on one thread, a bounded piece a turn, so `poll` is never far: learning ends with
+the records of one poll, a restore reads one partition's checkpoint a turn while that partition
+is paused. Rebalances call in from within `poll`. They commit what goes and note what comes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stream_dagmm import checkpoint
+from stream_dagmm_connectors.kafka.checkpoints import Store
+from stream_dagmm_connectors.kafka.client import (
+    Clients,
+    Committed,
+    Fetched,
+    NotYet,
+    OutOfRange,
+    Place,
+)
+from stream_dagmm_connectors.kafka.delivery import Delivery, Save
+from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
+from stream_dagmm_connectors.kafka.phases import Enter, unwatched
+from stream_dagmm_connectors.kafka.positions import Progress
+from stream_dagmm_connectors.kafka.restoring import Begun, Kind, Policy, Restorer, Stopped, Surprise
+from stream_dagmm_connectors.kafka.watchdog import Watchdog
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much at once, and how often."""
+
+    poll_timeout_ms: int = 100
+    poll_records: int = 1_000
+    commit_every_ms: int = 500
+    commit_every_records: int = 10_000
+    checkpoint_every: int = 50_000
+    """Records of a partition between two checkpoints of it."""
+    unready_after_s: float = 15.0
+    exit_after_s: float = 60.0
+    drain_timeout_s: float = 20.0
+    close_timeout_ms: int = 5_000
+
+
+@dataclass(slots=True)
+class Ours:
+    """The partitions of this process: to be begun, re-learning (with a target), or live."""
+
+    coming: set[Place] = field(default_factory=set)
+    models: dict[Place, PartitionModel] = field(default_factory=dict)
+    targets: dict[Place, Progress] = field(default_factory=dict)
+    saved: dict[Place, int] = field(default_factory=dict)
+    """Records that the model had seen at its last checkpoint."""
+
+    def drop(self, places: Iterable[Place]) -> None:
+        """Forget these."""
+        for place in places:
+            self.coming.discard(place)
+            for held in (self.models, self.targets, self.saved):
+                held.pop(place, None)
+
+    @property
+    def live(self) -> list[Place]:
+        """Partitions whose model stands where the output does."""
+        return [place for place in self.models if place not in self.targets]
+
+
+class Scoring:
+    """A member of a group that scores the partitions it is given."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        store: Store,
+        recipe: Recipe,
+        *,
+        topics: Sequence[str],
+        group: str,
+        transactional_id: str | None,
+        pace: Pace | None = None,
+        policies: Mapping[Kind, Policy] | None = None,
+        enter: Enter = unwatched,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pace = Pace() if pace is None else pace
+        self._reader = clients.reader()
+        self._enter = enter
+        self._clock = clock
+        self._topics = list(topics)
+        self._transactional = transactional_id is not None
+        self._restorer = Restorer(self._reader, store, recipe, group, policies or {})
+        self.delivery = Delivery(clients, self._reader, store, transactional_id, enter=enter)
+        self.ours = Ours()
+        self.watchdog = Watchdog(
+            clock,
+            unready_after_s=self._pace.unready_after_s,
+            exit_after_s=self._pace.exit_after_s,
+        )
+        self.rebalances = 0
+        self._committed_s = clock()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Finish the turn in hand, commit, save, leave; safe in a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Score until `stop`. `Stopped` and `Fatal` say why it cannot go on."""
+        self._reader.subscribe(self._topics, self)
+        try:
+            while not self._stopping:
+                self.turn()
+            self._drain()
+        finally:
+            self.delivery.close()
+            self._stopping = True
+            self._reader.close(self._pace.close_timeout_ms)
+
+    def turn(self) -> None:
+        """One poll and what follows from it."""
+        if self.delivery.broken is not None and not self._recovered():
+            self._watch()
+            return
+        self._begin_one()
+        self._enter("poll")
+        try:
+            batches = self._reader.poll(self._pace.poll_timeout_ms, self._pace.poll_records)
+        except OutOfRange as error:
+            raise Stopped(f"records were deleted before they were scored: {error}") from error
+        for place, records in batches.items():
+            self._take(place, records)
+        for place in list(self.ours.targets):
+            self._arrive(place)
+        if batches:
+            self.watchdog.heard()
+        self._watch()
+        self._commit_if_due()
+
+    def _drain(self) -> None:
+        """Commit and save what was scored, as far as the brokers answer in time; what is not
+        committed then is scored again by the next owner, in equal bytes."""
+        deadline_s = self._clock() + self._pace.drain_timeout_s
+        while not self._commit(save=self.ours.live) and self._clock() < deadline_s:
+            self._recovered()
+
+    # -- partitions come and go; called from within `poll` --------------------------------------
+
+    def on_assigned(self, places: Iterable[Place]) -> None:
+        """Begin them one a turn; they are paused until then."""
+        self.rebalances += 1
+        self.ours.coming |= set(places)
+
+    def on_revoked(self, places: Iterable[Place]) -> None:
+        """Commit what was scored of them, with a checkpoint, and let go."""
+        self.rebalances += 1
+        self._enter("revoke")
+        going = list(places)
+        if self._transactional and not self._stopping:
+            self._commit(save=[place for place in going if place in self.ours.live])
+        self._let_go(going)
+
+    def on_lost(self, places: Iterable[Place]) -> None:
+        """They may have another owner by now: emit nothing of them."""
+        self._let_go(places)
+
+    def _let_go(self, places: Iterable[Place]) -> None:
+        going = list(places)
+        self.ours.drop(going)
+        self.delivery.drop(going)
+
+    # -- one partition ------------------------------------------------------------------------
+
+    def _begin_one(self) -> None:
+        """Restore one of those that came; the others wait, and everything live goes on."""
+        for place in sorted(self.ours.coming):
+            self._enter("restore")
+            try:
+                self._install(place, self._restorer.begin(place))
+            except NotYet:
+                continue  # an open transaction of its last owner, or a slow broker
+            self.watchdog.heard()
+            return
+
+    def _install(self, place: Place, begun: Begun) -> None:
+        self.ours.coming.discard(place)
+        self.ours.models[place] = begun.model
+        self.ours.saved[place] = begun.model.progress.records
+        self.delivery.own(place, begun.stand)
+        self._reader.seek(place, begun.seek_to)
+        self._reader.resume([place])
+        if begun.target is not None:
+            self.ours.targets[place] = begun.target
+            self._arrive(place)
+
+    def _take(self, place: Place, records: list[Fetched]) -> None:
+        model = self.ours.models.get(place)
+        if model is None:
+            return
+        target = self.ours.targets.get(place)
+        if target is not None:
+            self._enter("re-learn")
+            old = [record for record in records if record.offset < target.next_offset]
+            records = records[len(old) :]
+            model.relearn(old)
+            if records:
+                self._arrive(place, reached=True)
+                model = self.ours.models[place]
+        if records:
+            self._enter("score")
+            self.delivery.take(place, model.score(records))
+            if model.stopped_by is not None:
+                self._stop_at(model.stopped_by)
+
+    def _arrive(self, place: Place, reached: bool = False) -> None:
+        """Go live once the position has reached the committed offset, if history is the same."""
+        target = self.ours.targets[place]
+        position = self._reader.position(place) or 0
+        if not reached and position < target.next_offset:
+            return
+        del self.ours.targets[place]
+        model = self.ours.models[place]
+        if not model.progress.same_history(target):
+            surprise = Surprise(
+                "lost-history",
+                f"re-learning up to offset {target.next_offset} met {model.progress.records} "
+                f"records and {model.progress.learned} events, expected {target.records} and "
+                f"{target.learned} (deleted, compacted or changed)",
+            )
+            stand = self.delivery.stand(place)
+            committed = Committed(target.next_offset, target.metadata(stand.pointer))
+            self._install(place, self._restorer.anew(place, committed, surprise))
+
+    def _stop_at(self, why: str) -> None:
+        """What was scored before the record is emitted; then the process ends there."""
+        while not self._commit(save=self.ours.live):
+            if not self._recovered():
+                self._watch()
+        raise Stopped(why)
+
+    # -- commit and recover ---------------------------------------------------------------------
+
+    def _commit_if_due(self) -> None:
+        waited_ms = 1000 * (self._clock() - self._committed_s)
+        full = self.delivery.waiting >= self._pace.commit_every_records
+        if full or (self.delivery.dirty and waited_ms >= self._pace.commit_every_ms):
+            every = self._pace.checkpoint_every
+            models, saved = self.ours.models, self.ours.saved
+            due = [p for p in self.ours.live if models[p].progress.records - saved[p] >= every]
+            self._commit(save=due)
+
+    def _commit(self, save: Sequence[Place]) -> bool:
+        if not self.delivery.dirty and not save:
+            return True
+        progress = {}
+        for place in self.ours.live:
+            at = self.ours.models[place].progress
+            stand = self.delivery.stand(place)
+            if at.next_offset > (stand.offset or 0) or place in save:
+                progress[place] = (at, max(at.next_offset, stand.offset or 0))
+        saves = {place: self._save(place) for place in save}
+        done = self.delivery.commit(progress, saves)
+        if done:
+            self._committed_s = self._clock()
+            self.watchdog.heard()
+            self.ours.saved |= {p: self.ours.models[p].progress.records for p in save}
+        return done
+
+    def _save(self, place: Place) -> Save:
+        model = self.ours.models[place]
+        key = self._restorer.key(place, model.progress)
+        return Save(key, model.progress.next_offset, checkpoint.dumps(model.to_state()))
+
+    def _recovered(self) -> bool:
+        """Make the delivery whole again, with everything paused and the membership kept alive."""
+        self._reader.pause(self.ours.models)
+        self._reader.poll(self._pace.poll_timeout_ms, 1)
+        strangers = self.delivery.recover()
+        if strangers is None:
+            return False
+        self.watchdog.heard()
+        self._let_go(strangers)
+        self.ours.coming |= strangers
+        self._reader.resume(self.ours.models)
+        return True
+
+    def _watch(self) -> None:
+        """Ask the brokers something when they have been silent, and give up in the end."""
+        if self.watchdog.due and self.ours.models:
+            self.watchdog.asked()
+            try:
+                self._reader.end(next(iter(self.ours.models)), 1_000)
+                self.watchdog.heard()
+            except NotYet:
+                pass
+        if self.watchdog.given_up:
+            raise Stopped(
+                f"no broker answered for {self.watchdog.silence_s:.0f} s; they are tried again "
+                "when the process is started again"
+            )

@@ -1,0 +1,68 @@
+"""What becomes of a record of the input: the record of the output or of the dead letters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import orjson
+
+from stream_dagmm_connectors import events as wire
+from stream_dagmm_connectors.dead_letters import Rejection
+from stream_dagmm_connectors.events import KEPT_BYTES, ScoredEvent, event_id
+from stream_dagmm_connectors.kafka.client import Fetched, Headers, Outgoing, Place
+from stream_dagmm_connectors.ports import PartitionPosition
+
+PREFIX = "stream-dagmm-"
+FORWARDED_BYTES = 900_000
+"""Brokers take 1 MiB by default; what is longer with its key and headers goes shortened."""
+
+
+def scored_record(
+    row: ScoredEvent, came: Fetched, to: Place, arithmetic: bytes, include_event: bool
+) -> Outgoing:
+    """The scored event: under the input's key and headers, at the input's time."""
+    value = wire.encode(row)
+    if include_event and came.value is not None:
+        # The input was read as JSON, so it can stand inside JSON as it is.
+        value = value[:-1] + b',"event":' + came.value + b"}"
+    ours = [(PREFIX + "id", row.id.encode()), (PREFIX + "schema", b"%d" % row.schema)]
+    ours.append((PREFIX + "arithmetic", arithmetic))
+    return Outgoing(to, value, came.key, [*passed_on(came.headers), *ours], came.timestamp_ms)
+
+
+def dead_letter_record(
+    came: Fetched, source: Place, to: Place, rejection: Rejection, lineage: str
+) -> Outgoing:
+    """The record as it came, with its place and what was wrong with it in headers."""
+    value, key, headers = came.value or b"", came.key, passed_on(came.headers)
+    size = len(value) + len(key or b"") + sum(len(name) + len(held) for name, held in headers)
+    position = PartitionPosition(source.partition, came.offset)
+    ours = {
+        "id": event_id(source.topic, position, lineage),
+        "topic": source.topic,
+        "partition": str(source.partition),
+        "offset": str(came.offset),
+        "stage": rejection.stage,
+        "reason": rejection.reason,
+        "length": str(len(value)),
+        "sha256": hashlib.sha256(value).hexdigest(),
+    }
+    if size > FORWARDED_BYTES:
+        value = value[:KEPT_BYTES]
+        if key is not None and len(key) > KEPT_BYTES:
+            key = key[:KEPT_BYTES]
+        headers = []
+    named = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in ours.items()]
+    return Outgoing(to, value, key, [*headers, *named], came.timestamp_ms)
+
+
+def passed_on(headers: Headers) -> list[tuple[str, bytes]]:
+    """Headers as they can be sent: the client cannot send a null value, which becomes empty."""
+    return [(str(name), held or b"") for name, held in headers]
+
+
+def arithmetic_header(fingerprint: Mapping[str, str]) -> bytes:
+    """Eight bytes of the arithmetic fingerprint's hash, in hexadecimal."""
+    text = orjson.dumps(dict(fingerprint), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[:16].encode()

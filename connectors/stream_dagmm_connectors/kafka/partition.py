@@ -1,0 +1,202 @@
+"""One partition's model: records in, outgoing records out, and all of it a function of the log.
+
+Everything here that influences learning (what is a dead letter, which types fields have, the
+breaker, calibration) is state at an offset; no clock, no poll size, no count of processes. So two
+processes that read the same records give the same bytes, and re-learning is scoring with the
+output thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from stream_dagmm_connectors.configuration import canonical, differences, lineage
+from stream_dagmm_connectors.dead_letters import Rejection
+from stream_dagmm_connectors.decoding import Decoder, Event
+from stream_dagmm_connectors.kafka.breaker import Breaker
+from stream_dagmm_connectors.kafka.client import Fetched, Outgoing, Place
+from stream_dagmm_connectors.kafka.outgoing import (
+    arithmetic_header,
+    dead_letter_record,
+    scored_record,
+)
+from stream_dagmm_connectors.kafka.positions import Progress
+from stream_dagmm_connectors.metrics import Counters
+from stream_dagmm_connectors.ports import PartitionPosition
+from stream_dagmm_connectors.scoring import (
+    Detector,
+    Judgement,
+    Scorer,
+    fingerprint_of,
+    scoring_configuration,
+)
+
+CHECKPOINT_FORMAT = 1
+
+OnError = Literal["dead-letter", "skip", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the model of any partition is made, and where what it gives goes."""
+
+    detector: Callable[[], Detector]
+    judgement: Judgement
+    decoder: Callable[[], Decoder]
+    output: str
+    dead_letters: str
+    on_error: OnError = "dead-letter"
+    include_event: bool = False
+    largest_bad_share: float = 0.5
+    skip_to: Mapping[int, int] = field(default_factory=dict)
+    """Partition to offset: bad records before it stop nothing."""
+
+    def configuration(self) -> dict[str, object]:
+        """Everything that decides what is learned and written."""
+        said = scoring_configuration(self.detector(), self.judgement)
+        told = {"events": self.decoder().configuration()}
+        return {name: canonical(value) for name, value in (said | told).items()}
+
+    def lineage(self, place: Place, topic_id: str, start: int, parent: str | None) -> str:
+        """The lineage of a model that begins at offset `start` of a partition."""
+        return lineage(
+            self.configuration(),
+            state_format=CHECKPOINT_FORMAT,
+            source=f"{place.topic}:{topic_id}",
+            start={"partition": place.partition, "offset": start},
+            parent=parent,
+        )
+
+
+class PartitionModel:
+    """The model of one partition, from the start of its lineage."""
+
+    def __init__(
+        self, recipe: Recipe, place: Place, topic_id: str, start: int, parent: str | None = None
+    ) -> None:
+        detector = recipe.detector()
+        name = recipe.lineage(place, topic_id, start, parent)
+        self.place = place
+        self._fingerprint = fingerprint_of(detector)
+        self._arithmetic = arithmetic_header(self._fingerprint)
+        self.progress = Progress.begin(
+            name,
+            topic_id=topic_id,
+            start=start,
+            parent=parent,
+            arithmetic=self._arithmetic.decode(),
+        )
+        self.counters = Counters()
+        self.tombstones = 0
+        self.stopped_by: str | None = None
+        """Why the record at `progress.next_offset` must not be passed; None while all is well."""
+        self._recipe = recipe
+        self._scorer = Scorer(detector, recipe.judgement, source=place.topic, lineage=name)
+        self._decoder = recipe.decoder()
+        self._breaker = Breaker(recipe.largest_bad_share)
+        self._to = Place(recipe.output, place.partition)
+
+    def relearn(self, records: list[Fetched]) -> None:
+        """Learn records that were emitted before: as `score`, silently, and nothing stops it."""
+        self._pass(records, emitted_before=True)
+
+    def score(self, records: list[Fetched]) -> list[Outgoing]:
+        """What goes out for these records, in order; then the model has learned them.
+
+        Where a record must stop the process (`stopped_by`), those before it are still given.
+        """
+        return self._pass(records, emitted_before=False)
+
+    def _pass(self, records: list[Fetched], emitted_before: bool) -> list[Outgoing]:
+        answers: list[Event | Rejection | None] = []
+        for record in records:
+            answer = None if record.value is None else self._decoder.decode(record.value)
+            if isinstance(answer, Rejection) and not emitted_before:
+                self.stopped_by = self._why_stop(record, answer)
+                if self.stopped_by is not None:
+                    records = records[: len(answers)]
+                    break
+            self._breaker.see(bad=isinstance(answer, Rejection))
+            answers.append(answer)
+        return self._learn(records, answers, emitted_before)
+
+    def _why_stop(self, record: Fetched, rejection: Rejection) -> str | None:
+        if record.offset < self._recipe.skip_to.get(self.place.partition, 0):
+            return None
+        where = f"{self.place}@{record.offset}: {rejection.reason}"
+        onward = f"--skip-to {self.place.partition}:{record.offset + 1}"
+        if self._recipe.on_error == "fail":
+            return f"{where}; correct the producer, then pass it with {onward}"
+        if self._breaker.open:
+            return (
+                f"{where}; {self._breaker.share:.0%} of the last records of {self.place} were bad, "
+                f"expected at most {self._breaker.largest_share:.0%}; look at the producer, then "
+                f"pass them with --skip-to {self.place.partition}:OFFSET"
+            )
+        return None
+
+    def _learn(
+        self, records: list[Fetched], answers: list[Event | Rejection | None], silent: bool
+    ) -> list[Outgoing]:
+        good = [(r, a) for r, a in zip(records, answers, strict=True) if isinstance(a, Event)]
+        bad = [(r, a) for r, a in zip(records, answers, strict=True) if isinstance(a, Rejection)]
+        positions = [PartitionPosition(self.place.partition, record.offset) for record, _ in good]
+        rows = self._scorer.score(positions, [event for _, event in good])
+        self.counters.events += len(rows)
+        self.counters.alarms += sum(row.alarm for row in rows)
+        for _, rejection in bad:
+            stage = rejection.stage
+            self.counters.dead_letters[stage] = self.counters.dead_letters.get(stage, 0) + 1
+        self.tombstones += len(records) - len(good) - len(bad)
+        self.progress = self.progress.after(records, self.counters.events)
+        if silent:
+            return []
+        scored = [
+            scored_record(row, record, self._to, self._arithmetic, self._recipe.include_event)
+            for row, (record, _) in zip(rows, good, strict=True)
+        ]
+        return scored + self._dead(bad)
+
+    def _dead(self, bad: list[tuple[Fetched, Rejection]]) -> list[Outgoing]:
+        if self._recipe.on_error == "skip":
+            return []
+        to = Place(self._recipe.dead_letters, self.place.partition)
+        return [
+            dead_letter_record(record, self.place, to, rejection, self.progress.lineage)
+            for record, rejection in bad
+        ]
+
+    def to_state(self) -> dict[str, Any]:
+        """Everything that the model needs to go on in another process."""
+        return {
+            "format": CHECKPOINT_FORMAT,
+            "run": self._recipe.configuration(),
+            "arithmetic": canonical(self._fingerprint),
+            "progress": self.progress.to_state(),
+            "scorer": self._scorer.to_state(),
+            "decoder": self._decoder.to_state(),
+            "breaker": asdict(self._breaker),
+            "counters": self.counters.to_state(),
+            "tombstones": self.tombstones,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `to_state`; `ValueError` with the differences if it is of another run."""
+        if state.get("format") != CHECKPOINT_FORMAT:
+            raise ValueError(
+                f"{self.place}: checkpoint format {state.get('format')}, this version reads "
+                f"{CHECKPOINT_FORMAT}; use the version that made it"
+            )
+        changed = differences(self._recipe.configuration(), state["run"])
+        changed += differences(canonical(self._fingerprint), state["arithmetic"], "arithmetic")
+        if changed:
+            raise ValueError(f"{self.place}: made by another run: {'; '.join(changed)}")
+        self.progress = Progress(**state["progress"])
+        self._scorer.restore(state["scorer"])
+        self._decoder.load_state(state["decoder"])
+        self._breaker = Breaker(**state["breaker"])
+        self._breaker.largest_share = self._recipe.largest_bad_share
+        self.counters = Counters.from_state(state["counters"])
+        self.tombstones = int(state["tombstones"])

@@ -1,0 +1,176 @@
+"""A partition that came: which model it had, where its state lies, and what must be re-learned.
+
+Restore = load the newest usable checkpoint, seek to its offset, re-learn silently until the
+reader's position reaches the committed offset, go on. A checkpoint ahead of the committed offset
+is never used. Whatever does not fit (history gone, another topic, another configuration, another
+arithmetic, an offset that somebody moved) is a `Surprise` with a policy: stop and say so, or begin
+a new lineage there. Nothing jumps quietly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from stream_dagmm import checkpoint
+from stream_dagmm_connectors.kafka.checkpoints import Found, Key, Store
+from stream_dagmm_connectors.kafka.client import Committed, Place, Reader
+from stream_dagmm_connectors.kafka.delivery import Stand
+from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
+from stream_dagmm_connectors.kafka.positions import Pointer, Progress, read_metadata
+
+Kind = Literal["lost-history", "new-topic", "new-configuration", "new-arithmetic", "moved-offsets"]
+Policy = Literal["fail", "new-lineage"]
+
+ANSWER_MS = 1_000
+
+
+class Stopped(Exception):
+    """The process must end here; the message says why, and what a person can do."""
+
+
+class Surprise(Exception):
+    """A partition is not as it was left."""
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Begun(NamedTuple):
+    """A model at `model.progress.next_offset`, and how far it must re-learn."""
+
+    model: PartitionModel
+    target: Progress | None
+    """What the model must have become when it reaches the committed offset; None if it has."""
+    stand: Stand
+    seek_to: int
+
+
+class Restorer:
+    """Begins the models of partitions that came."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        store: Store,
+        recipe: Recipe,
+        group: str,
+        policies: Mapping[Kind, Policy],
+    ) -> None:
+        self._reader = reader
+        self._store = store
+        self._recipe = recipe
+        self._group = group
+        self._policies = policies
+
+    def begin(self, place: Place) -> Begun:
+        """The model of a partition; `NotYet` while a transaction on it is open or brokers do not
+        answer, `Stopped` for a surprise whose policy is to fail."""
+        topic_id = self._reader.topic_id(place.topic, ANSWER_MS)
+        committed = self._reader.committed(place, ANSWER_MS)
+        first = self._reader.beginning(place, ANSWER_MS)
+        if committed is None:
+            model = PartitionModel(self._recipe, place, topic_id, first)
+            return Begun(model, None, Stand(None, None, []), first)
+        try:
+            return self._continued(place, topic_id, committed, first)
+        except Surprise as surprise:
+            return self.anew(place, committed, surprise)
+
+    def anew(self, place: Place, committed: Committed, surprise: Surprise) -> Begun:
+        """A model of a new lineage from the committed offset on, if the policy says so."""
+        if self._policies.get(surprise.kind, "fail") == "fail":
+            raise Stopped(
+                f"{place}: {surprise}; to begin a new model there, say "
+                f"--on-{surprise.kind} new-lineage"
+            ) from surprise
+        topic_id = self._reader.topic_id(place.topic, ANSWER_MS)
+        first = self._reader.beginning(place, ANSWER_MS)
+        read = read_metadata(*committed)
+        parent = None if read is None else read[0].lineage
+        start = max(first, min(committed.offset, self._reader.end(place, ANSWER_MS)))
+        model = PartitionModel(self._recipe, place, topic_id, start, parent)
+        return Begun(model, None, Stand(committed.offset, None, []), start)
+
+    def key(self, place: Place, progress: Progress) -> Key:
+        """The name of a model's checkpoints."""
+        return Key(self._group, progress.topic_id, place.partition, progress.lineage)
+
+    def _continued(self, place: Place, topic_id: str, committed: Committed, first: int) -> Begun:
+        was, pointer = self._read(place, topic_id, committed, first)
+        model = PartitionModel(self._recipe, place, topic_id, was.start, was.parent)
+        if model.progress.lineage != was.lineage:
+            raise Surprise(
+                "new-configuration",
+                f"lineage {was.lineage} scored it so far, this configuration is lineage "
+                f"{model.progress.lineage}; run it as it was",
+            )
+        if model.progress.arithmetic != was.arithmetic:
+            raise Surprise(
+                "new-arithmetic",
+                f"arithmetic {was.arithmetic} scored it so far, this process has "
+                f"{model.progress.arithmetic} (versions, instruction set or threads differ); run "
+                "it on the same kind of machine",
+            )
+        found = self._found(place, was, pointer)
+        if found is not None:
+            self._load(model, place, found, committed)
+        at = model.progress.next_offset
+        if at < first and at < committed.offset:
+            raise Surprise(
+                "lost-history",
+                f"the model must re-learn from offset {at}, the log begins at {first} (retention "
+                "or deleted records)",
+            )
+        kept = [] if found is None else found.kept
+        stand = Stand(committed.offset, pointer if found is not None else None, kept)
+        return Begun(model, was, stand, at)
+
+    def _read(
+        self, place: Place, topic_id: str, committed: Committed, first: int
+    ) -> tuple[Progress, Pointer | None]:
+        read = read_metadata(*committed)
+        if read is None:
+            raise Surprise(
+                "moved-offsets",
+                f"the committed offset {committed.offset} is not one of ours (somebody moved it: "
+                f"its metadata is {committed.metadata[:40]!r}); move it back",
+            )
+        if read[0].topic_id != topic_id:
+            raise Surprise(
+                "new-topic",
+                f"offset {committed.offset} was committed for topic {read[0].topic_id}, this one "
+                f"of the same name is {topic_id} (deleted and made again)",
+            )
+        if committed.offset < first or committed.offset > self._reader.end(place, ANSWER_MS):
+            raise Surprise(
+                "lost-history",
+                f"the committed offset {committed.offset} is not in the log any more, which "
+                f"begins at {first}; events between were never scored",
+            )
+        return read
+
+    def _found(self, place: Place, was: Progress, pointer: Pointer | None) -> Found | None:
+        if pointer is None:
+            return None
+        key = self.key(place, was)
+        try:
+            found = self._store.load(key, pointer)
+            return self._store.search(key, was.next_offset) if found is None else found
+        except ValueError as error:
+            raise Stopped(f"{place}: {error}") from error
+
+    def _load(
+        self, model: PartitionModel, place: Place, found: Found, committed: Committed
+    ) -> None:
+        name = f"checkpoint of {place}@{found.offset}"
+        if found.offset > committed.offset:
+            return  # never ahead of what was emitted
+        try:
+            state = checkpoint.loads(found.data, name=name)
+            if not isinstance(state, dict):
+                raise ValueError(f"{name} holds no model")
+            model.restore(state)
+        except ValueError as error:
+            raise Stopped(str(error)) from error

@@ -1,0 +1,65 @@
+"""Tells a dead broker from an idle topic, which look the same to `poll`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Clock = Callable[[], float]
+
+
+class Watchdog:
+    """Counts the time since the brokers last gave any answer.
+
+    Records and commits are answers. When there were none for a while, `due` asks for a question
+    whose answer (`heard`) or silence tells.
+
+    >>> now = [0.0]
+    >>> dog = Watchdog(lambda: now[0], ask_every_s=5.0, unready_after_s=15.0, exit_after_s=60.0)
+    >>> dog.heard()
+    >>> now[0] = 20.0
+    >>> dog.due, dog.ready, dog.given_up
+    (True, False, False)
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        ask_every_s: float = 5.0,
+        unready_after_s: float = 15.0,
+        exit_after_s: float = 60.0,
+    ) -> None:
+        self._clock = clock
+        self._ask_every_s = ask_every_s
+        self._unready_after_s = unready_after_s
+        self._exit_after_s = exit_after_s
+        self._heard_s = clock()
+        self._asked_s = clock()
+
+    def heard(self) -> None:
+        """The brokers answered."""
+        self._heard_s = self._asked_s = self._clock()
+
+    def asked(self) -> None:
+        """A question was put; the next is due only after the interval."""
+        self._asked_s = self._clock()
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since the last answer."""
+        return self._clock() - self._heard_s
+
+    @property
+    def due(self) -> bool:
+        """Whether to ask now."""
+        return self._clock() - self._asked_s >= self._ask_every_s
+
+    @property
+    def ready(self) -> bool:
+        """Whether the last answer is recent."""
+        return self.silence_s < self._unready_after_s
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the process should end and let its supervisor start it anew."""
+        return self.silence_s >= self._exit_after_s
