@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from stream_dagmm_connectors.files import JsonLinesSource as JsonLinesSource
     from stream_dagmm_connectors.files import ParquetSource as ParquetSource
     from stream_dagmm_connectors.files import PartSink as PartSink
-    from stream_dagmm_connectors.files import PlainSink as JsonLinesSink
+    from stream_dagmm_connectors.files import PlainSink
     from stream_dagmm_connectors.files import open_sink as open_sink
     from stream_dagmm_connectors.files import open_source as open_source
     from stream_dagmm_connectors.pipeline import Pipeline as Pipeline
     from stream_dagmm_connectors.report import Report as Report
     from stream_dagmm_connectors.scoring import Judgement as Judgement
     from stream_dagmm_connectors.stores import DirectoryStore as DirectoryStore
+
+    JsonLinesSink = PlainSink
 
 _HOME = {
     "DeadLetter": "events",
@@ -44,7 +46,7 @@ _HOME = {
 }
 _SAID_DIFFERENTLY = {"JsonLinesSink": "PlainSink"}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - one list of names, not two
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> object:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-
 LINEAGE_DIGITS = 16
 """Hexadecimal digits kept, 64 bits: among a million lineages a collision has odds of 3 in 10^8."""
 

@@ -84,6 +84,11 @@ class Pipeline:
         self.busy = False
         self._begun = False
 
+    @property
+    def detector(self) -> Detector:
+        """The detector as it stands; after `run`, with all that it learned."""
+        return self._scorer.detector
+
     def begin(self) -> None:
         """Claim the sinks, or restore all of them and the model; `run` does it if nobody did.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from stream_dagmm_connectors.metrics import Counters, Speed
 
@@ -22,9 +23,29 @@ LOG = logging.getLogger("stream_dagmm")
 LINE_EVERY_S = 5.0
 
 
-def watching(speed: Speed) -> LogLines | TerminalBar:
-    """The progress that fits standard error: a bar on a terminal, else lines of log."""
-    return TerminalBar(speed) if sys.stderr.isatty() else LogLines(speed)
+def watching(speed: Speed, records: int | None) -> LogLines | TerminalBar:
+    """The progress that fits standard error: a bar on a terminal, else lines of log.
+
+    `records` is about how many there will be, None if nobody knows.
+    """
+    return TerminalBar(speed, records) if sys.stderr.isatty() else LogLines(speed)
+
+
+def about_how_many(path: Path) -> int | None:
+    """The number of lines of a plain file, judged by its first mebibyte; None where it is not one.
+
+    >>> about_how_many(Path("/nowhere"))
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(2**20)
+            size = os.fstat(file.fileno()).st_size
+    except OSError:
+        return None
+    lines = beginning.count(b"\n")
+    # Compressed and binary files have no lines to speak of.
+    binary = b"\0" in beginning or beginning[:1] in (b"\x1f", b"\x28")
+    return None if binary or lines == 0 else round(lines * size / len(beginning))
 
 
 def in_words(counters: Counters, speed: Speed) -> str:
@@ -84,31 +105,28 @@ class LogLines(Watcher):
 class TerminalBar(Watcher):
     """A line on standard error that is drawn again and again, and gone at the end."""
 
-    def __init__(self, speed: Speed, console: Console | None = None) -> None:
+    def __init__(
+        self, speed: Speed, records: int | None = None, console: Console | None = None
+    ) -> None:
         super().__init__(speed)
+        how_far = SpinnerColumn() if records is None else BarColumn(bar_width=24)
         self._bar = Progress(
-            SpinnerColumn(),
+            how_far,
             TextColumn("{task.description}", markup=False),
-            _Elapsed(),
+            TimeElapsedColumn(),
             console=console or Console(stderr=True),
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=records)
         self._bar.start()
 
     def show(self, counters: Counters) -> None:
         """Say the newest numbers; the bar draws itself ten times a second."""
-        self._bar.update(self._task, description=in_words(counters, self._speed))
+        words = in_words(counters, self._speed)
+        self._bar.update(self._task, description=words, completed=counters.records)
 
     def close(self) -> None:
         """Take the bar away."""
         self._bar.stop()
-
-
-class _Elapsed(ProgressColumn):
-    def render(self, task: object) -> Text:
-        elapsed_s = getattr(task, "elapsed", None) or 0.0
-        minutes, seconds = divmod(int(elapsed_s), 60)
-        return Text(f"{minutes}:{seconds:02}", style="dim")

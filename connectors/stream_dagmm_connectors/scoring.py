@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from stream_dagmm.checkpoint import Tree
 
 Floats = npt.NDArray[np.float64]
-ExplainWhere = Callable[[Floats], npt.NDArray[np.bool_]]
+Flags = npt.NDArray[np.bool_]
+ExplainWhere = Callable[[Floats], Flags]
 Reasons = Mapping[int, Mapping[Any, float]]
 
 
@@ -55,11 +56,21 @@ class Judgement:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {share}")
 
 
+class Calibrated(NamedTuple):
+    """What a run of scores [B] means."""
+
+    p_values: Floats
+    """[B] NaN where the past is too short for one."""
+    alarms: Flags
+    warming_up: Flags
+
+
 class Scorer:
     """Scores events in order, learns each after its score, and says which are alarms.
 
     The rows are a function of the arguments and the sequence of events alone where the detector
-    keeps the law of cuts; cold, an event has no p-value and raises no alarm.
+    keeps the law of cuts. The first 512 events have no p-value, and no event that is still warming
+    up raises an alarm.
     """
 
     def __init__(
@@ -73,6 +84,11 @@ class Scorer:
         self._learned = int(getattr(detector, "learned", 0))
 
     @property
+    def detector(self) -> Detector:
+        """The detector as it stands."""
+        return self._detector
+
+    @property
     def lineage(self) -> str:
         """The lineage that every row carries."""
         return self._lineage
@@ -84,40 +100,43 @@ class Scorer:
         them."""
         if not events:
             return []
-        parts: list[Floats] = [np.empty(0)]
+        calibrated: list[Calibrated] = []
 
-        def explain_where(scores: Floats) -> npt.NDArray[np.bool_]:
-            parts.append(self._p_values(scores))
-            return np.asarray(parts[-1] <= self._judgement.explain_below)  # a NaN is never below
+        def explain_where(scores: Floats) -> Flags:
+            calibrated.append(self._calibrate(scores))
+            return np.asarray(calibrated[-1].p_values <= self._judgement.explain_below)
 
         scores, reasons = self._prequential([event.features for event in events], explain_where)
-        p_values = np.concatenate(parts).tolist()
+        verdicts = Calibrated(*(np.concatenate(parts) for parts in zip(*calibrated, strict=True)))
+        columns = (column.tolist() for column in (scores, *verdicts))
         rows = [
-            self._row(place, position, event.time, score, p, reasons.get(place))
-            for place, (position, event, score, p) in enumerate(
-                zip(positions, events, scores.tolist(), p_values, strict=True)
+            self._row(place, position, event.time, reasons.get(place), *cells)
+            for place, (position, event, *cells) in enumerate(
+                zip(positions, events, *columns, strict=True)
             )
         ]
         self._learned += len(events) if self._judgement.learn else 0
         return rows
 
-    def _p_values(self, scores: Floats) -> Floats:
-        """p-values [B] of the next scores [B]; NaN where the past is too short for one."""
-        before = self._calibration.seen
-        p, self._calibration = calibration.p_values(self._calibration, scores)
-        cold = before + np.arange(len(scores)) < calibration.FEWEST_EVENTS
-        return np.where(cold, np.nan, p)
+    def _calibrate(self, scores: Floats) -> Calibrated:
+        past, rate = self._calibration, self._judgement.alarm_rate
+        p, self._calibration = calibration.p_values(past, scores)
+        seen = past.seen + np.arange(len(scores))
+        warming_up = calibration.is_warming_up(past, len(scores), rate)
+        alarms = calibration.is_alarm(p, rate) & ~warming_up
+        return Calibrated(np.where(seen < calibration.WARM_EVENTS, np.nan, p), alarms, warming_up)
 
     def _row(
         self,
         place: int,
         position: wire.Position,
         time: wire.Time,
-        score: float,
-        p: float,
         reasons: Mapping[Any, float] | None,
+        score: float,
+        p_value: float,
+        alarm: bool,
+        warming_up: bool,
     ) -> wire.ScoredEvent:
-        cold = math.isnan(p)
         shares = {str(name): share for name, share in (reasons or {}).items()}
         return wire.ScoredEvent(
             id=wire.event_id(self._source, position, self._lineage),
@@ -125,9 +144,9 @@ class Scorer:
             position=position,
             time=time,
             score=score,
-            p_value=None if cold else p,
-            alarm=not cold and p <= self._judgement.alarm_rate,
-            warming_up=cold,
+            p_value=None if math.isnan(p_value) else p_value,
+            alarm=alarm,
+            warming_up=warming_up,
             contributions=None if reasons is None else wire.largest_contributions(shares),
             lineage=self._lineage,
             learned=self._learned + (place if self._judgement.learn else 0),
@@ -158,14 +177,14 @@ class Scorer:
             )
         return {
             "detector": to_state(),
-            "calibration": self._calibration._asdict(),
+            "calibration": calibration.to_tree(self._calibration),
             "learned": self._learned,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `to_state` gave, here or in another process."""
         self._detector = type(self._detector).from_state(state["detector"])  # type: ignore[attr-defined]
-        self._calibration = type(self._calibration)(**state["calibration"])
+        self._calibration = calibration.from_tree(state["calibration"])
         self._learned = int(state["learned"])
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 72.0, 12.0, 12.0, 40.0
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 960.0, 72.0, 12.0, 16.0, 40.0
 
 
 class Tick(NamedTuple):

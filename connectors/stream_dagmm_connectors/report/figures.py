@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from stream_dagmm_connectors.report.charts import (
     BOTTOM,
+    TOP,
     Bar,
     Figure,
     Marker,
@@ -95,7 +96,7 @@ def distribution_of_scores(bins: Sequence[tuple[float, float, int, int]]) -> Fig
     x = across(bins[0][0], bins[-1][1], bent=True)
     most = max(events for _, _, events, _ in bins)
     top = math.log10(most) + 1.0
-    y = Scale(0.0, top, height - BOTTOM, 12.0)
+    y = Scale(0.0, top, height - BOTTOM, TOP)
     counts = [Tick(y.at(k + 1.0), f"{10**k:,}") for k in range(math.floor(top))]
     bars = [bar for one in bins for bar in _histogram_bars(one, x, y)]
     return Figure(
