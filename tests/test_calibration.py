@@ -165,7 +165,7 @@ def test_after_a_rise_alarms_are_back_at_their_rate_after_three_and_a_half_half_
         assert later == pytest.approx([1.0] * 3, abs=0.3)  # a tenth, and the count's two deviations
 
 
-def test_after_a_fall_alarms_are_back_ten_half_lives_after_a_hundredth_would_be() -> None:
+def test_after_a_fall_alarms_are_back_at_their_rate_after_ten_half_lives() -> None:
     """log2(1 / 0.01) + 3.5 half-lives: 10.1."""
     for change in (lambda scores: scores - 20.0, lambda scores: scores / 3.0):
         assert rates(change, [10.2, 12.0, 18.0], rate=0.01) == pytest.approx([1.0] * 3, abs=0.3)
