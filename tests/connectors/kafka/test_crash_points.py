@@ -1,0 +1,121 @@
+"""Every call to Kafka is a crash point, and every call of the writer may fail: the bytes stay."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from stream_dagmm_connectors.decoding import Decoder
+from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
+from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Place
+from stream_dagmm_connectors.kafka.loop import Pace, Scoring
+from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
+from stream_dagmm_connectors.scoring import Judgement
+from tests.connectors.fakes import ZScore
+from tests.connectors.kafka.fakes import Crash, FakeClients, FakeKafka, Transaction, Trap, When
+from tests.connectors.kafka.streams import event
+
+EVENTS, PARTITIONS = 60, 2
+BAD = {7: b"not JSON", 23: None, 41: b'{"a": NaN}'}
+RECIPE = Recipe(ZScore, Judgement(0.05, 0.1), Decoder, "scored", "dead")
+DONE = Transaction("committed")
+TOPICS = {"events": PARTITIONS, "scored": PARTITIONS, "dead": PARTITIONS, "checkpoints": 1}
+
+
+def fresh() -> FakeKafka:
+    kafka = FakeKafka(TOPICS)
+    for partition in range(PARTITIONS):
+        for number in range(EVENTS):
+            value = BAD.get(number, event(number, partition))
+            kafka.append(Place("events", partition), value, None, DONE)
+    return kafka
+
+
+def process(kafka: FakeKafka, trap: Trap, *, exactly_once: bool = True) -> Scoring:
+    clients = FakeClients(kafka, trap)
+    ticks = itertools.count()
+    return Scoring(
+        clients,
+        TopicStore("checkpoints", clients.log_reader(), keep=2),
+        RECIPE,
+        topics=["events"],
+        group="group",
+        transactional_id="writer" if exactly_once else None,
+        # The clock ticks a second a look, so that every turn with records commits.
+        pace=Pace(poll_records=10, checkpoint_every=20, commit_every_ms=1, drain_timeout_s=1e9,
+                  exit_after_s=1e9),
+        clock=lambda: float(next(ticks)),
+    )  # fmt: skip
+
+
+def run(one: Scoring, kafka: FakeKafka) -> None:
+    turn = one.turn
+
+    def counted() -> None:
+        turn()
+        ends = [(kafka.offsets.get(Place("events", n)) or (0, ""))[0] for n in range(PARTITIONS)]
+        if min(ends) >= EVENTS:
+            one.stop()
+
+    one.turn = counted  # type: ignore[method-assign]
+    one.run()
+
+
+def expected(topic: str, partition: int) -> list[bytes | None]:
+    place = Place("events", partition)
+    model = PartitionModel(RECIPE, place, "id of events", start=0)
+    gone: list[bytes | None] = []
+    for number in range(EVENTS):
+        value = BAD.get(number, event(number, partition))
+        out = model.score([Fetched(number, value)])
+        gone += [record.value for record in out if record.place.topic == topic]
+    return gone
+
+
+EXPECTED = {
+    Place(topic, n): expected(topic, n) for topic in ("scored", "dead") for n in range(PARTITIONS)
+}
+
+
+def emitted(kafka: FakeKafka) -> dict[Place, list[bytes | None]]:
+    return {place: [r.value for r in kafka.visible(place)] for place in EXPECTED}
+
+
+def calls_of_a_whole_run(exactly_once: bool = True) -> list[str]:
+    trap, kafka = Trap(), fresh()
+    run(process(kafka, trap, exactly_once=exactly_once), kafka)
+    assert emitted(kafka) == EXPECTED
+    return trap.calls
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_dies_at_any_call_leaves_work_that_the_next_one_finishes(
+    when: When,
+) -> None:
+    for at in range(len(calls_of_a_whole_run())):
+        kafka = fresh()
+        with pytest.raises(Crash):
+            run(process(kafka, Trap(at, when)), kafka)
+        run(process(kafka, Trap()), kafka)
+        assert emitted(kafka) == EXPECTED, f"died {when} call {at}"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_call_of_the_writer_that_fails_is_made_good_by_the_same_process(when: When) -> None:
+    writers = {"start", "begin", "send", "settle", "send offsets", "commit"}
+    for at, name in enumerate(calls_of_a_whole_run()):
+        if name in writers:
+            kafka = fresh()
+            run(process(kafka, Trap(at, when, Aborted)), kafka)
+            assert emitted(kafka) == EXPECTED, f"{name}, call {at}, failed {when}"
+
+
+def test_at_least_once_loses_nothing_and_repeats_only_equal_bytes() -> None:
+    for at in range(len(calls_of_a_whole_run(exactly_once=False))):
+        kafka = fresh()
+        with pytest.raises(Crash):
+            run(process(kafka, Trap(at, "after"), exactly_once=False), kafka)
+        run(process(kafka, Trap(), exactly_once=False), kafka)
+        for place, values in emitted(kafka).items():
+            assert list(dict.fromkeys(values)) == EXPECTED[place], f"died after call {at}"
