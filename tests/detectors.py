@@ -16,7 +16,7 @@ def maker(kind: type[BlockDetector], **configuration: object) -> Make:
     """A function that makes a detector of this kind and configuration."""
 
     def make(**changed: object) -> BlockDetector:
-        return kind(**{"batch_size": 16, **configuration, **changed})  # type: ignore[call-arg]
+        return kind(**{"batch_size": 16, **configuration, **changed})
 
     return make
 

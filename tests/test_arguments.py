@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from stream_dagmm import arguments
 
 
 def test_good_integers_come_back_as_plain_ones() -> None:
-    for value in (3, np.int64(3), np.uint8(3)):
+    values: list[Any] = [3, np.int64(3), np.uint8(3)]
+    for value in values:
         assert type(arguments.at_least(1, batch_size=value)) is int
     assert arguments.at_least(0, seed=10**30) == 10**30
 
@@ -23,7 +25,8 @@ def test_a_bad_integer_is_refused(value: object) -> None:
 
 
 def test_good_numbers_come_back_as_plain_floats() -> None:
-    for value in (3, 3.0, np.float32(3.0), np.int8(3)):
+    values: list[Any] = [3, 3.0, np.float32(3.0), np.int8(3)]
+    for value in values:
         assert type(arguments.positive(half_life=value)) is float
     assert arguments.positive(half_life=math.inf) == math.inf
     assert arguments.not_negative(learning_rate=0) == 0.0

@@ -6,8 +6,6 @@ import pytest
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.buffers import Reservoir, generator
 
-TEXT = np.array([False, True])
-
 
 def numbered(start: int, stop: int) -> Floats:
     return np.arange(start, stop, dtype=np.float64)[:, None]
@@ -66,17 +64,20 @@ def test_nothing_offered_changes_nothing() -> None:
     assert after.offered == before.offered
 
 
-def test_a_held_row_misses_a_new_number_and_has_none_of_a_new_text() -> None:
-    wider = filled(3, 5, np.inf, 0).widened(np.array([False, False, True]))
-    assert np.isnan(wider.rows[:, 1]).all()
-    assert wider.rows[:, 2].tolist() == [0.0, 0.0, 0.0]
-
-
 @pytest.mark.parametrize("size", [1, 40])
 def test_a_saved_reservoir_goes_on_as_the_standing_one(size: int) -> None:
     standing = filled(100, size, 300.0, 0)
     restored = Reservoir.fresh(size, 300.0).restored(standing.to_state())
     for reservoir in (standing, restored):
         assert reservoir.offered == 100
-    more = [r.offer(numbered(100, 200), generator(0, 9, 0)).rows for r in (standing, restored)]
-    assert np.array_equal(*more)
+    one, other = (r.offer(numbered(100, 200), generator(0, 9, 0)) for r in (standing, restored))
+    assert np.array_equal(one.rows, other.rows)
+
+
+def test_rows_that_are_wider_than_those_held_miss_nothing_of_their_own() -> None:
+    """Columns that came later: a held row says nothing of them."""
+    wider = np.hstack([numbered(3, 5), numbered(13, 15)])
+    held = filled(3, 5, np.inf, 0).offer(wider, generator(0, 1, 0)).rows
+    assert held[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert np.isnan(held[:3, 1]).all()
+    assert held[3:, 1].tolist() == [13.0, 14.0]

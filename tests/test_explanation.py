@@ -64,7 +64,7 @@ def test_an_event_without_features_has_no_contributions() -> None:
 
 
 def test_the_event_is_left_as_it_was_and_scored_3_f_plus_2_times() -> None:
-    scored = []
+    scored: list[Mapping[Any, Any]] = []
 
     def counting(events: Sequence[Mapping[Any, Any]]) -> Floats:
         scored.extend(events)
