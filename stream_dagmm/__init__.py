@@ -2,7 +2,8 @@
 
 from importlib.metadata import version
 
+from stream_dagmm.detectors.dagmm import StreamDAGMM
 from stream_dagmm.detectors.gaussian_mixture import GaussianMixture
 
 __version__ = version("stream-dagmm")
-__all__ = ["GaussianMixture"]
+__all__ = ["GaussianMixture", "StreamDAGMM"]

@@ -1,6 +1,7 @@
 """Constructor arguments that are checked once, with errors that say what was got and expected."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 
 LEAST_POSITIVE = 1e-3
@@ -57,6 +58,14 @@ def flag(**named: bool) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return value
+
+
+def widths(**named: Sequence[int]) -> tuple[int, ...]:
+    """The one named sequence of layer widths, if there is at least one and each is at least 1."""
+    ((name, value),) = named.items()
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be a sequence of layer widths, got {value!r}")
+    return tuple(at_least(1, **{f"{name}[{place}]": w}) for place, w in enumerate(value))
 
 
 def _is_number(value: object) -> bool:

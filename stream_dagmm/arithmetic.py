@@ -32,8 +32,13 @@ def on_row_grid(rows: Floats) -> Floats:
     >>> on_row_grid(np.array([0.1, 99.0])).tolist()
     [0.100006103515625, 16.0]
     """
+    return rounded(np.maximum(np.minimum(rows, ROW_BOUND), -ROW_BOUND))
+
+
+def rounded(rows: Floats) -> Floats:
+    """`on_row_grid` for rows that lie in [-16, 16] already."""
     scale = 2.0**ROW_FRACTION_BITS
-    return np.rint(np.clip(rows, -ROW_BOUND, ROW_BOUND) * scale) / scale
+    return np.asarray(np.rint(rows * scale) * (1.0 / scale))
 
 
 def on_column_grid(matrix: Floats) -> Floats:

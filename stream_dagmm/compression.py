@@ -16,6 +16,9 @@ from stream_dagmm import networks
 from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.networks import ExactNetwork, Network
 
+UNIT = 4.0
+"""Standard deviations that the networks take for one: rows reach 8, and tanh has said all by 2."""
+
 LEAST_NORM = 1e-3
 """Norm below which a row counts as the origin, which has no direction and no relative error."""
 
@@ -47,16 +50,18 @@ def drawn(
 
 
 def exact(autoencoder: Autoencoder) -> ExactAutoencoder:
-    """For scoring."""
+    """For scoring, with the unit folded in: a power of two, so nothing is rounded by it."""
+    (weight, bias), *inner = networks.exact(autoencoder.encoder)
+    *outer, (last, last_bias) = networks.exact(autoencoder.decoder)
     return ExactAutoencoder(
-        networks.exact(autoencoder.encoder), networks.exact(autoencoder.decoder)
+        ((weight / UNIT, bias), *inner), (*outer, (last * UNIT, last_bias * UNIT))
     )
 
 
 def coded(autoencoder: Autoencoder, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Codes [B, Z] and reconstructions [B, D]."""
-    code = networks.forward(autoencoder.encoder, rows)
-    return code, networks.forward(autoencoder.decoder, code)
+    code = networks.forward(autoencoder.encoder, rows / UNIT)
+    return code, networks.forward(autoencoder.decoder, code) * UNIT
 
 
 def exact_coded(autoencoder: ExactAutoencoder, rows: Floats) -> tuple[Floats, Floats]:

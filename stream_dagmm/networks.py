@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.optim.adam import adam
 
-from stream_dagmm.arithmetic import Floats, on_column_grid, on_row_grid
+from stream_dagmm.arithmetic import Floats, on_column_grid, on_row_grid, rounded
 
 Layer = tuple[Tensor, Tensor]
 Network = tuple[Layer, ...]
@@ -56,7 +56,7 @@ def exact(network: Network) -> ExactNetwork:
 def exact_forward(network: ExactNetwork, rows: Floats) -> Floats:
     """`forward` for rows [B, in] on the row grid; outputs are on the row grid too."""
     for weight, bias in network[:-1]:
-        rows = on_row_grid(np.tanh(rows @ weight + bias))
+        rows = rounded(np.tanh(rows @ weight + bias))
     weight, bias = network[-1]
     return on_row_grid(rows @ weight + bias)
 

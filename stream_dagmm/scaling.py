@@ -24,11 +24,15 @@ blind the scale, and a true new level is still reached, by a constant factor eve
 SETTLED = 32.0
 """Sightings of a column before `TEACHES_AT_MOST` applies."""
 
+ORDER = 1e-3
+"""Nats that a factor e beyond the clip is worth: enough to order extremes. With their full weight
+one wild column drowns all others (measured: average precision falls by 0.02 and more)."""
+
 LARGEST = 1e140
 """Magnitude to which learned values are held, so that their squares are finite."""
 
 ROUNDING = 1e-9
-"""Standard deviation, relative to the mean, below which variation is rounding noise."""
+"""Deviation, relative to the mean, below which variation is rounding noise: there is none."""
 
 
 class Scale(NamedTuple):
@@ -50,7 +54,7 @@ class Standardised(NamedTuple):
     rows: Floats
     """[B, D] in [-CLIP, CLIP], on the row grid; 0 where missing."""
     beyond: Floats
-    """[B, D] log(|deviation| / (CLIP standard deviations)), 0 inside the clip."""
+    """[B] sum over columns of `ORDER` log(|deviation| / (CLIP standard deviations)), 0 inside."""
     present: npt.NDArray[np.bool_]
     """[B, D] whether the event has the feature."""
 
@@ -84,7 +88,7 @@ def update(scale: Scale, rows: Floats, half_life: float) -> Scale:
         return scale
     ages = np.arange(len(rows) - 1, -1, -1.0)
     weights = (2.0 ** (-ages / half_life))[:, None] * ~np.isnan(rows)
-    values = np.nan_to_num(_tempered(scale, rows))
+    values = np.nan_to_num(tempered(scale, rows))
     incoming = weights.sum(axis=0)
     seen = np.maximum(incoming, 1e-300)
     centre = (weights * values).sum(axis=0) / seen
@@ -106,8 +110,8 @@ def deviation(scale: Scale) -> Floats:
     """Standard deviation [D] that a row is measured by; 0 for a column that never varied."""
     rare = 1.0 / (scale.weight + 1.0)  # a count never seen is expected once in n + 1 events
     variance = np.where(scale.is_count, np.maximum(scale.variance, rare), scale.variance)
-    noise = ROUNDING * np.abs(scale.mean)
-    return np.asarray(np.where(variance > 0.0, np.maximum(np.sqrt(variance), noise), 0.0))
+    measure = np.sqrt(variance)
+    return np.asarray(np.where(measure > _noise(scale), measure, 0.0))
 
 
 def standardise(scale: Scale, rows: Floats) -> Standardised:
@@ -116,6 +120,7 @@ def standardise(scale: Scale, rows: Floats) -> Standardised:
     measure = deviation(scale)
     present = ~np.isnan(rows) & (scale.seen > 1.0)
     apart = np.where(present, rows, scale.mean) - scale.mean
+    apart = np.where(np.abs(apart) > _noise(scale), apart, 0.0)
     limit = CLIP * measure
     outside = np.abs(apart) > limit
     unit = np.where(measure > 0.0, measure, 1.0)
@@ -123,10 +128,15 @@ def standardise(scale: Scale, rows: Floats) -> Standardised:
     clipped = np.where(outside, CLIP * np.sign(apart), inside)
     far = outside & (measure > 0.0)
     beyond = np.log(np.where(far, np.abs(apart), 1.0)) - np.log(np.where(far, limit, 1.0))
-    return Standardised(on_row_grid(clipped), beyond, present)
+    return Standardised(on_row_grid(clipped), ORDER * beyond.sum(axis=1), present)
 
 
-def _tempered(scale: Scale, rows: Floats) -> Floats:
+def _noise(scale: Scale) -> Floats:
+    return np.asarray(ROUNDING * np.abs(scale.mean))
+
+
+def tempered(scale: Scale, rows: Floats) -> Floats:
+    """The rows [B, D] as far as they may teach: settled columns are held to `TEACHES_AT_MOST`."""
     reach = TEACHES_AT_MOST * deviation(scale)
     settled = (scale.weight >= SETTLED) & (reach > 0.0)
     low = np.where(settled, scale.mean - reach, -LARGEST)

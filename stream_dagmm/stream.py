@@ -8,7 +8,7 @@ every event (the context) moves row by row in the same arithmetic, however many 
 And a row's score is computed by exact products (`arithmetic`), alone or among others.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -45,8 +45,11 @@ class Model(Protocol):
     def score(self, rows: Floats, contexts: Floats) -> Floats:
         """Scores [B] of the rows [B, D] in their contexts [B, C]: finite, each row's its own."""
 
-    def learn(self, rows: Floats, contexts: Floats, is_text: npt.NDArray[np.bool_]) -> Self:
-        """The model after a block of rows [B, D'], D' >= D, that met the contexts [B, C]."""
+    def learn(
+        self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
+    ) -> Self:
+        """The model after a block of rows [B, D'], D' >= D, that met the contexts [B, C] and got
+        the scores [B], NaN where nobody asked for them."""
 
     def to_state(self) -> dict[str, checkpoint.Tree]:
         """Named arrays and plain values."""
@@ -60,6 +63,7 @@ class Block(NamedTuple):
 
     rows: list[Floats]
     contexts: list[Floats]
+    scores: list[Floats]
     begun: int
     """Events learned before the block."""
 
@@ -82,7 +86,7 @@ class BlockDetector(base.AnomalyDetector):
         self._columns = Columns(self.max_features)
         self._model: Model = self._fresh()
         self._context = np.empty(0)
-        self._block = Block([], [], 0)
+        self._block = Block([], [], [], 0)
         self._learned = 0
 
     def _fresh(self) -> Model:
@@ -117,7 +121,7 @@ class BlockDetector(base.AnomalyDetector):
         for events in self._blocks(X):
             rows = self._columns.learn(events, self._model.width)
             contexts, after = self._model.follow(self._context, rows[:, : self._model.width])
-            self._take(rows, contexts, after)
+            self._take(rows, contexts, np.full(len(rows), np.nan), after)
 
     def score_learn_many(self, X: Any) -> Floats:
         """Scores [B], each by the detector as it stood before that event was learned."""
@@ -140,7 +144,7 @@ class BlockDetector(base.AnomalyDetector):
             for place in np.flatnonzero(explain_where(scores[-1])) if explain_where else ():
                 event = events.event(int(place))
                 reasons[done + int(place)] = self._explain(event, contexts[place])
-            self._take(rows, contexts, after)
+            self._take(rows, contexts, scores[-1], after)
             done += len(rows)
         return np.concatenate(scores), reasons
 
@@ -166,7 +170,7 @@ class BlockDetector(base.AnomalyDetector):
 
     def to_state(self) -> dict[str, checkpoint.Tree]:
         """Everything a detector needs to go on, as named arrays and plain values."""
-        rows, contexts = self._block_arrays()
+        rows, contexts, _ = self._block_arrays()  # scores differ by how the events were cut
         return {
             "state_format": STATE_FORMAT,
             "detector": type(self).__name__,
@@ -210,7 +214,8 @@ class BlockDetector(base.AnomalyDetector):
         self._context = state["context"]
         rows = [state["block_rows"]] if len(state["block_rows"]) else []
         contexts = [state["block_contexts"]] if rows else []
-        self._block = Block(rows, contexts, state["block_begun"])
+        scores = [np.full(len(part), np.nan) for part in rows]
+        self._block = Block(rows, contexts, scores, state["block_begun"])
         self._learned = state["learned"]
         return self
 
@@ -243,24 +248,25 @@ class BlockDetector(base.AnomalyDetector):
             yield events.part(start, stop)
             start = stop
 
-    def _take(self, rows: Floats, contexts: Floats, after: Floats) -> None:
+    def _take(self, rows: Floats, contexts: Floats, scores: Floats, after: Floats) -> None:
         self._block.rows.append(rows)
         self._block.contexts.append(contexts)
+        self._block.scores.append(scores)
         self._context = after
         self._learned += len(rows)
         if self._block.room(self.batch_size) == 0:
             self._learn_block()
 
     def _learn_block(self) -> None:
-        rows, contexts = self._block_arrays()
-        self._model = self._model.learn(rows, contexts, self._columns.is_text)
-        self._block = Block([], [], self._learned)
+        self._model = self._model.learn(*self._block_arrays(), self._columns.is_text)
+        self._block = Block([], [], [], self._learned)
 
-    def _block_arrays(self) -> tuple[Floats, Floats]:
-        if not self._block.rows:
-            return np.empty((0, self._columns.width)), np.empty((0, 0))
-        rows = [widened(part, self._columns.width) for part in self._block.rows]
-        return np.vstack(rows), _stacked(self._block.contexts)
+    def _block_arrays(self) -> tuple[Floats, Floats, Floats]:
+        block, width = self._block, self._columns.width
+        if not block.rows:
+            return np.empty((0, width)), np.empty((0, 0)), np.empty(0)
+        rows = np.vstack([widened(part, width) for part in block.rows])
+        return rows, np.vstack(block.contexts), np.concatenate(block.scores)
 
     def _score(self, events: Events, context: Floats) -> Floats:
         rows = self._columns.encode(events, self._model.width)
@@ -270,11 +276,3 @@ class BlockDetector(base.AnomalyDetector):
         return explanation.contributions(
             lambda variants: self._score(listed(variants), context), event
         )
-
-
-def _stacked(contexts: list[Floats]) -> Floats:
-    """Contexts [B, C] one under the other; an empty one, met at the very start, is all missing."""
-    width = max(part.shape[1] for part in contexts)
-    return np.vstack(
-        [np.pad(c, ((0, 0), (0, width - c.shape[1])), constant_values=np.nan) for c in contexts]
-    )

@@ -48,8 +48,8 @@ class GaussianMixture(BlockDetector):
     >>> detector = GaussianMixture()
     >>> for x, _ in datasets.Shuttle().take(1024):
     ...     detector.learn_one(x)
-    >>> print(f"{detector.score_one(x):.1f}")
-    0.0
+    >>> print(f"{detector.score_one(x):.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
+    1.7 1272.5
 
     References
     ----------
@@ -116,9 +116,11 @@ class MixtureModel(NamedTuple):
             return np.zeros(len(rows))
         standard = scaling.standardise(self.scale, rows)
         energy = mixture.row_energy(self.prepared, standard.rows)
-        return np.asarray(energy + standard.beyond.sum(axis=1))
+        return np.asarray(energy + standard.beyond)
 
-    def learn(self, rows: Floats, contexts: Floats, is_text: npt.NDArray[np.bool_]) -> Self:
+    def learn(
+        self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
+    ) -> Self:
         """After a block of rows [B, D']."""
         wider = scaling.widen(self.scale, is_text)
         scale = scaling.update(wider, rows, self.half_life)

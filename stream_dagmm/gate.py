@@ -1,0 +1,174 @@
+"""What may teach: floods of strange events do not, new normals do, after a wait.
+
+A detector that learns whatever comes excuses every anomaly that lasts. An event is strange when its
+score lies above what was learned by `STRANGE` standard deviations. Strange events wait in a
+quarantine, where their distance to each other tells three kinds apart: near-identical ones (a
+flood, or a quiet new level), diverse ones (a new regime), and novel ones (single anomalies), which
+never teach. A kind is admitted once it has come often enough, in a row or nearly, beside what was
+learned before. What nobody can tell without labels, a long flood of equal events from a quiet new
+level, is decided for the flood for as long as the past was.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_dagmm import neighbourhood
+from stream_dagmm.arithmetic import Floats
+
+STRANGE = 2.0
+"""Standard deviations of learned scores above their mean: the strangest few percent do not teach,
+which costs nothing, and a flood that is only moderately strange is caught."""
+
+FAR = 2.5
+"""The same for the distance in the features alone, which freezes the levels."""
+
+NEAR = 1.0
+"""Standard deviations below the mean distance at which strange events count as near-identical."""
+
+SETTLED = 128
+"""Events learned before anything is strange."""
+
+QUARANTINE = 256
+"""Strange rows kept, the latest."""
+
+ENOUGH = 32
+"""Strange rows in quarantine before they have a kind."""
+
+PATIENCE = 128
+"""Least number of strange events of a kind before it is admitted."""
+
+DIVERSE_SHARE = 0.1
+"""Of the events learned: so many diverse strange ones are a new regime."""
+
+IDENTICAL_SHARE = 1.0
+"""Of the events learned: so many near-identical ones are a new level."""
+
+LEAST_DEVIATION = 0.1
+"""Standard deviation, in log units, that any level of scores is taken to have at least."""
+
+
+class Level(NamedTuple):
+    """Mean and variance of a score, over at most `memory` events."""
+
+    memory: float
+    learned: float
+    mean: float
+    variance: float
+
+    def after(self, scores: Floats) -> Self:
+        """After more scores."""
+        if not len(scores):
+            return self
+        count = min(self.learned + len(scores), self.memory)
+        share = min(1.0, len(scores) / count)  # a memory shorter than the block holds the block
+        step = float(scores.mean()) - self.mean
+        around = float(((scores - self.mean) ** 2).mean())
+        return self._replace(
+            learned=count,
+            mean=self.mean + share * step,
+            variance=self.variance + share * (around - self.variance),
+        )
+
+    def above(self, deviations: float) -> float:
+        """The score that lies so many standard deviations over the mean; infinite until settled."""
+        if self.learned < SETTLED:
+            return np.inf
+        return self.mean + deviations * max(math.sqrt(self.variance), LEAST_DEVIATION)
+
+
+class Gate(NamedTuple):
+    """The levels of what was learned, and what waits."""
+
+    score: Level
+    distance: Level
+    quarantine: Floats
+    """[S, W] the latest strange rows, S <= 256."""
+    diverse: float
+    identical: float
+    """Leaky counts of strange events of the two kinds."""
+    taught: float
+    """Events learned, at most `memory`."""
+
+    @classmethod
+    def fresh(cls, memory: float) -> Self:
+        """Open to everything."""
+        level = Level(memory, 0.0, 0.0, 0.0)
+        return cls(level, level, np.empty((0, 1)), 0.0, 0.0, 0.0)
+
+    @property
+    def admits_diverse(self) -> bool:
+        """Whether diverse strange events teach."""
+        return self.diverse > max(PATIENCE, DIVERSE_SHARE * self.taught)
+
+    @property
+    def admits_identical(self) -> bool:
+        """Whether near-identical strange events teach."""
+        return self.identical > max(PATIENCE, IDENTICAL_SHARE * self.taught)
+
+    def freezes(self, distances: Floats) -> npt.NDArray[np.bool_]:
+        """Which rows, by their distances [B], leave the levels as they are."""
+        if self.admits_diverse or self.admits_identical:
+            return np.zeros(len(distances), dtype=np.bool_)
+        return np.asarray(distances > self.distance.above(FAR))
+
+    def to_state(self) -> dict[str, Any]:
+        """Named values."""
+        levels = {"score": self.score, "distance": self.distance}
+        return {**self._asdict(), **{name: list(level) for name, level in levels.items()}}
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """This gate with a saved state."""
+        levels = {name: Level(*state[name]) for name in ("score", "distance")}
+        return self._replace(**{**state, **levels})
+
+
+NOVEL, IDENTICAL, DIVERSE = 0, 1, 2
+
+
+def passed(
+    gate: Gate,
+    rows: Floats,
+    standardised: Callable[[Floats], Floats],
+    scores: Floats,
+    distances: Floats,
+) -> tuple[npt.NDArray[np.bool_], Gate]:
+    """Which of a block's rows [B, W] may teach, and the gate after them.
+
+    standardised: takes rows to the scale on which distances were measured. scores, distances [B]:
+    the total scores, and the log distances in the features alone.
+    """
+    strange = scores > gate.score.above(STRANGE)
+    waiting = np.vstack([_padded(gate.quarantine, rows.shape[1]), rows[strange]])
+    kinds = np.full(len(rows), -1)
+    kinds[strange] = _kinds(gate.distance, standardised(rows[strange]), standardised(waiting))
+    teaches = (
+        ~strange
+        | ((kinds == DIVERSE) & gate.admits_diverse)
+        | ((kinds == IDENTICAL) & gate.admits_identical)
+    )
+    diverse, identical = int((kinds == DIVERSE).sum()), int((kinds == IDENTICAL).sum())
+    ordinary = len(rows) - int(strange.sum())
+    return teaches, gate._replace(
+        score=gate.score.after(scores[teaches]),
+        distance=gate.distance.after(distances[teaches]),
+        quarantine=waiting[-QUARANTINE:],
+        diverse=max(0.0, gate.diverse + diverse - 0.2 * (len(rows) - diverse)),
+        identical=max(0.0, gate.identical + identical - ordinary),
+        taught=min(gate.taught + int(teaches.sum()), gate.score.memory),
+    )
+
+
+def _kinds(level: Level, strange: Floats, waiting: Floats) -> npt.NDArray[np.int64]:
+    if len(waiting) < ENOUGH or not len(strange):
+        return np.full(len(strange), NOVEL)
+    apart = neighbourhood.log_distance(strange, waiting)
+    near = apart < level.mean - NEAR * math.sqrt(level.variance)
+    return np.where(near, IDENTICAL, np.where(apart < level.above(FAR), DIVERSE, NOVEL))
+
+
+def _padded(rows: Floats, width: int) -> Floats:
+    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=np.nan)
