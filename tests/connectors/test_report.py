@@ -143,6 +143,6 @@ def test_a_real_browser_draws_the_page_and_runs_nothing_in_it(tmp_path: Path) ->
     ).stdout
     assert "owned</title>" not in drawn
     assert drawn.count("<svg") > 5
-    assert '<script>document' not in drawn
+    assert "<script>document" not in drawn
     subprocess.run([*browser, f"--screenshot={picture}", page.as_uri()], check=True, timeout=60)
     assert picture.stat().st_size > 10_000
