@@ -53,7 +53,7 @@ def on_column_grid(matrix: Floats) -> Floats:
     bits = SIGNIFICAND_BITS - ROW_BITS - math.ceil(math.log2(max(terms, 1)))
     largest = np.abs(matrix).max(axis=0, initial=0.0)
     exponent = np.frexp(np.where(largest > 0.0, largest, 1.0))[1]
-    unit = np.ldexp(1.0, exponent - bits)
+    unit = np.ldexp(1.0, np.maximum(exponent - bits, -1074))  # no smaller double than 2^-1074
     return np.asarray(np.rint(matrix / unit) * unit)
 
 

@@ -142,8 +142,9 @@ class BlockDetector(base.AnomalyDetector):
             contexts, after = self._model.follow(self._context, seen)
             scores.append(self._model.score(seen, contexts))
             for place in np.flatnonzero(explain_where(scores[-1])) if explain_where else ():
-                event = events.event(int(place))
-                reasons[done + int(place)] = self._explain(event, contexts[place])
+                # What a model measured of the row itself must not stand for the row's variants.
+                _, carried = self._model.follow(self._context, seen[:place])
+                reasons[done + int(place)] = self._explain(events.event(int(place)), carried)
             self._take(rows, contexts, scores[-1], after)
             done += len(rows)
         return np.concatenate(scores), reasons
