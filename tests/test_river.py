@@ -15,7 +15,7 @@ from river.base import AnomalyDetector
 from stream_dagmm.stream import BlockDetector
 from tests.detectors import DETECTORS, Make, every_detector
 
-LENGTH = 400
+LENGTH = 250
 LENGTH_FOR_MEMORY = 2000
 """Rows of Shuttle in place of the data set that would have to be downloaded; River takes 1,000 of
 that, and 10,000 for its check of memory, which here plateaus after the first 1,024."""

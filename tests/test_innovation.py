@@ -1,0 +1,54 @@
+"""What is new in an event beside its recent past, moved row by row in any cut."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from stream_dagmm import innovation
+from stream_dagmm.arithmetic import Floats
+
+anything = st.floats(-1e300, 1e300) | st.just(math.nan)
+
+
+def followed(rows: Floats, cuts: list[int], frozen: Floats) -> tuple[Floats, Floats]:
+    """Levels met and the level after, with the rows cut at the given places."""
+    level, met = np.full(rows.shape[1], np.nan), []
+    bounds = [0, *sorted(cuts), len(rows)]
+    for start, stop in itertools.pairwise(bounds):
+        part = slice(start, stop)
+        levels, level = innovation.follow(level, rows[part], frozen[part].astype(np.bool_))
+        met.append(levels)
+    return np.vstack(met), level
+
+
+@given(
+    arrays.arrays(np.float64, (12, 2), elements=anything),
+    arrays.arrays(np.float64, 12, elements=st.sampled_from([0.0, 1.0])),
+    st.lists(st.integers(0, 12), max_size=4),
+)
+@settings(max_examples=50)
+def test_any_cut_gives_the_same_levels(rows: Floats, frozen: Floats, cuts: list[int]) -> None:
+    whole, parts = followed(rows, [], frozen), followed(rows, cuts, frozen)
+    assert whole[0].tobytes() == parts[0].tobytes()
+    assert whole[1].tobytes() == parts[1].tobytes()
+
+
+def test_the_level_is_the_exponentially_weighted_mean() -> None:
+    rows = np.random.default_rng(0).normal(size=(50, 1))
+    _, after = followed(rows, [], np.zeros(50))
+    expected = rows[0, 0]
+    for value in rows[1:, 0]:
+        expected = 0.9 * expected + 0.1 * value
+    assert after[0] == pytest.approx(expected)
+
+
+def test_a_missing_value_and_a_frozen_row_leave_the_level() -> None:
+    rows = np.array([[4.0, 1.0], [math.nan, 2.0], [14.0, 99.0], [14.0, 1.1]])
+    levels, after = followed(rows, [], np.array([0.0, 0.0, 1.0, 0.0]))
+    np.testing.assert_allclose(levels[1:, 0], [4.0, 4.0, 4.0])
+    np.testing.assert_allclose(after, [5.0, 1.1])
