@@ -36,6 +36,8 @@ def text(node: int, ports: list[Ports], folder: Path, secure: bool) -> str:
         "num.network.threads": 2,
         "num.io.threads": 4,
         "auto.create.topics.enable": "false",
+        # Tests write records of any age.
+        "log.retention.ms": -1,
         "default.replication.factor": replicas,
         "min.insync.replicas": 2 if replicas == 3 else 1,
         "offsets.topic.num.partitions": 4,

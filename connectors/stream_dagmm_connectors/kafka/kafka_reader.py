@@ -72,6 +72,9 @@ class KafkaReader:
     def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
         """Join the group at the next poll."""
         self._consumer.subscribe(topics=list(topics), listener=_Relay(self._consumer, listener))
+        # A leader that joins before it knows the topics gives everyone nothing, and may not notice.
+        for topic in topics:
+            self._ask(lambda name=topic: self._consumer.partitions_for_topic(name))  # type: ignore[misc]
 
     def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
         """Records by partition; `Fatal`, `OutOfRange`."""

@@ -10,6 +10,7 @@ is paused. Rebalances call in from within `poll`. They commit what goes and note
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,27 +26,12 @@ from stream_dagmm_connectors.kafka.client import (
     Place,
 )
 from stream_dagmm_connectors.kafka.delivery import Delivery, Save
+from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
 from stream_dagmm_connectors.kafka.positions import Progress
-from stream_dagmm_connectors.kafka.restoring import Begun, Kind, Policy, Restorer, Stopped, Surprise
+from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
 from stream_dagmm_connectors.kafka.watchdog import Watchdog
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How much at once, and how often."""
-
-    poll_timeout_ms: int = 100
-    poll_records: int = 1_000
-    commit_every_ms: int = 500
-    commit_every_records: int = 10_000
-    checkpoint_every: int = 50_000
-    """Records of a partition between two checkpoints of it."""
-    unready_after_s: float = 15.0
-    exit_after_s: float = 60.0
-    drain_timeout_s: float = 20.0
-    close_timeout_ms: int = 5_000
 
 
 @dataclass(slots=True)
@@ -129,10 +115,7 @@ class Scoring:
             return
         self._begin_one()
         self._enter("poll")
-        try:
-            batches = self._reader.poll(self._pace.poll_timeout_ms, self._pace.poll_records)
-        except OutOfRange as error:
-            raise Stopped(f"records were deleted before they were scored: {error}") from error
+        batches = self._poll()
         for place, records in batches.items():
             self._take(place, records)
         for place in list(self.ours.targets):
@@ -242,6 +225,26 @@ class Scoring:
             if not self._recovered():
                 self._watch()
         raise Stopped(why)
+
+    def _poll(self) -> Mapping[Place, list[Fetched]]:
+        try:
+            return self._reader.poll(self._pace.poll_timeout_ms, self._pace.poll_records)
+        except OutOfRange as error:
+            self._out_of_range(str(error))
+            return {}
+
+    def _out_of_range(self, said: str) -> None:
+        """Say which records are gone. What the brokers cannot answer now, the next poll asks."""
+        for place, model in self.ours.models.items():
+            at = model.progress.next_offset
+            with contextlib.suppress(NotYet):
+                first = self._reader.beginning(place, 1_000)
+                if at < first:
+                    raise Stopped(
+                        f"{place}: the log begins at {first}, and offset {at} was not scored yet: "
+                        f"records were deleted ({said}); start again with --on-lost-history "
+                        "new-lineage to go on at the first that is left"
+                    )
 
     # -- commit and recover ---------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from stream_dagmm_connectors.configuration import canonical, differences, lineage
 from stream_dagmm_connectors.dead_letters import Rejection
@@ -22,6 +22,7 @@ from stream_dagmm_connectors.kafka.outgoing import (
     dead_letter_record,
     scored_record,
 )
+from stream_dagmm_connectors.kafka.pacing import OnError
 from stream_dagmm_connectors.kafka.positions import Progress
 from stream_dagmm_connectors.metrics import Counters
 from stream_dagmm_connectors.ports import PartitionPosition
@@ -34,8 +35,6 @@ from stream_dagmm_connectors.scoring import (
 )
 
 CHECKPOINT_FORMAT = 1
-
-OnError = Literal["dead-letter", "skip", "fail"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,15 @@ a new lineage there. Nothing jumps quietly.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoints import Found, Key, Store
 from stream_dagmm_connectors.kafka.client import Committed, Place, Reader
 from stream_dagmm_connectors.kafka.delivery import Stand
+from stream_dagmm_connectors.kafka.pacing import Kind, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Pointer, Progress, read_metadata
-
-Kind = Literal["lost-history", "new-topic", "new-configuration", "new-arithmetic", "moved-offsets"]
-Policy = Literal["fail", "new-lineage"]
 
 ANSWER_MS = 1_000
 

@@ -1,0 +1,144 @@
+"""The options of `stream-dagmm run`, one field each; the command line composes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stream_dagmm_connectors.kafka.connection import Connection, SecurityProtocol, Timing
+from stream_dagmm_connectors.kafka.pacing import Kind, OnError, Pace, Policy
+
+Delivery = Literal["exactly-once", "at-least-once"]
+
+
+class Reaching(BaseModel):
+    """How to reach the brokers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bootstrap_servers: str = Field(description="HOST:PORT of a broker, or several with commas")
+    security_protocol: SecurityProtocol = Field("PLAINTEXT", description="how brokers are reached")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how this process says who it is"
+    )
+    sasl_username: str | None = Field(None, description="its name")
+    sasl_password_file: Path | None = Field(None, description="file that holds its password alone")
+    ssl_cafile: Path | None = Field(None, description="certificates to trust, PEM")
+    ssl_certfile: Path | None = Field(None, description="this process's own certificate, PEM")
+    ssl_keyfile: Path | None = Field(None, description="its key, PEM")
+
+    def connection(self) -> Connection:
+        """The same for the clients."""
+        return Connection(**{name: getattr(self, name) for name in Reaching.model_fields})
+
+
+class NamedTopics(Reaching):
+    """Which topics a run reads and writes."""
+
+    input: tuple[str, ...] = Field(
+        min_length=1, description="topic of JSON events; may be given several times"
+    )
+    output: str = Field(description="topic of scored events")
+    dead_letters: str | None = Field(
+        None, description="topic of records that are no events (default: OUTPUT.dead-letters)"
+    )
+    checkpoints: str | None = Field(
+        None, description="topic of the models' states (default: OUTPUT.checkpoints)"
+    )
+    checkpoint_directory: Path | None = Field(
+        None, description="keep the models' states here instead of in a topic"
+    )
+    create_topics: bool = Field(True, description="make topics that are missing")
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """As said, or after the output."""
+        return self.dead_letters or f"{self.output}.dead-letters"
+
+    @property
+    def checkpoint_topic(self) -> str | None:
+        """As said, or after the output; None where a directory was said."""
+        if self.checkpoint_directory is not None:
+            return None
+        return self.checkpoints or f"{self.output}.checkpoints"
+
+
+class RunOptions(NamedTopics):
+    """Everything else about a run but its detector, whose events and judgement are replay's."""
+
+    group: str = Field("stream-dagmm", min_length=1, description="consumer group")
+    group_instance_id: str | None = Field(
+        None, description="this member's name for good: a restart within the session moves nothing"
+    )
+    delivery: Delivery = Field("exactly-once", description="what a crash may do to the output")
+    on_error: OnError = Field(
+        "dead-letter", description="what becomes of a record that is no event"
+    )
+    largest_bad_share: float = Field(
+        0.5, gt=0, le=1, description="stop when more than this share of the last records is bad"
+    )
+    skip_to: tuple[str, ...] = Field(
+        (), description="PARTITION:OFFSET; bad records before it stop nothing"
+    )
+    include_event: bool = Field(False, description="embed the event in its scored record")
+    commit_every_ms: int = Field(500, ge=1, description="longest time between commits")
+    commit_every_records: int = Field(10_000, ge=1, description="most records in a transaction")
+    checkpoint_every: int = Field(
+        50_000, ge=1, description="records of a partition between two checkpoints"
+    )
+    keep_checkpoints: int = Field(10, ge=1, description="checkpoints kept of each partition")
+    poll_records: int = Field(1_000, ge=1, description="most records of one poll")
+    session_timeout_ms: int = Field(10_000, ge=6_000, description="silence that ends a membership")
+    max_poll_interval_ms: int = Field(60_000, ge=10_000, description="longest time between polls")
+    transaction_timeout_ms: int = Field(10_000, ge=1_000, description="age that ends a transaction")
+    drain_timeout: float = Field(20.0, gt=0, description="seconds to finish in after SIGTERM")
+    unready_after: float = Field(15.0, gt=0, description="seconds without brokers until unready")
+    exit_after: float = Field(60.0, gt=0, description="seconds without brokers until the exit")
+    on_lost_history: Policy = Field("fail", description="when records to re-learn are gone")
+    on_new_topic: Policy = Field("fail", description="when the input topic was made anew")
+    on_new_configuration: Policy = Field("fail", description="when the options have changed")
+    on_new_arithmetic: Policy = Field("fail", description="when versions or processors have")
+    on_moved_offsets: Policy = Field("fail", description="when somebody moved the group's offsets")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="serve /metrics, /healthz and /readyz on this port"
+    )
+
+    @model_validator(mode="after")
+    def _skips_can_be_read(self) -> Self:
+        self.skips()
+        return self
+
+    def skips(self) -> dict[int, int]:
+        """Partition to offset; `ValueError` for what is no PARTITION:OFFSET."""
+        pairs = [said.split(":") for said in self.skip_to]
+        if not all(len(pair) == 2 and all(part.isdigit() for part in pair) for pair in pairs):
+            raise ValueError(f"skip_to is {self.skip_to}, expected PARTITION:OFFSET as in 0:1842")
+        return {int(partition): int(offset) for partition, offset in pairs}
+
+    def policies(self) -> dict[Kind, Policy]:
+        """What to do when a partition is not as it was left."""
+        return {
+            "lost-history": self.on_lost_history,
+            "new-topic": self.on_new_topic,
+            "new-configuration": self.on_new_configuration,
+            "new-arithmetic": self.on_new_arithmetic,
+            "moved-offsets": self.on_moved_offsets,
+        }
+
+    def timing(self) -> Timing:
+        """The time-outs of the clients."""
+        names = ("session_timeout_ms", "max_poll_interval_ms", "transaction_timeout_ms")
+        return Timing(**{name: getattr(self, name) for name in names})
+
+    def pace(self) -> Pace:
+        """How much at once, and how often."""
+        same = ("commit_every_ms", "commit_every_records", "checkpoint_every", "poll_records")
+        values: dict[str, Any] = {name: getattr(self, name) for name in same}
+        return Pace(
+            **values,
+            unready_after_s=self.unready_after,
+            exit_after_s=self.exit_after,
+            drain_timeout_s=self.drain_timeout,
+        )

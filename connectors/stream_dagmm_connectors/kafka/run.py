@@ -1,0 +1,133 @@
+"""`stream-dagmm run`: topics made, clients connected, signals heard, and the loop until it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from stream_dagmm_connectors.decoding import Decoder
+from stream_dagmm_connectors.kafka import topics
+from stream_dagmm_connectors.kafka.checkpoint_directory import DirectoryStore
+from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
+from stream_dagmm_connectors.kafka.checkpoints import Store
+from stream_dagmm_connectors.kafka.client import Clients, Fatal
+from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
+from stream_dagmm_connectors.kafka.loop import Scoring
+from stream_dagmm_connectors.kafka.options import RunOptions
+from stream_dagmm_connectors.kafka.partition import Recipe
+from stream_dagmm_connectors.kafka.phases import Enter, unwatched
+from stream_dagmm_connectors.kafka.restoring import Stopped
+from stream_dagmm_connectors.scoring import Detector, Judgement
+
+LOG = logging.getLogger("stream_dagmm")
+AT_ONCE = 130
+
+
+def run(
+    options: RunOptions,
+    detector: Callable[[], Detector],
+    judgement: Judgement,
+    decoder: Callable[[], Decoder],
+    *,
+    enter: Enter = unwatched,
+    watch: Callable[[Scoring], None] | None = None,
+) -> None:
+    """Score until SIGTERM or SIGINT; a second signal ends the process at once, safely.
+
+    Raises `Stopped` and `Fatal` with a message for people when it cannot go on, and `ValueError`
+    for options that do not fit the brokers' topics. `watch` is handed the loop before it starts.
+    """
+    prepare(options)
+    recipe = Recipe(
+        detector=detector,
+        judgement=judgement,
+        decoder=decoder,
+        output=options.output,
+        dead_letters=options.dead_letter_topic,
+        on_error=options.on_error,
+        include_event=options.include_event,
+        largest_bad_share=options.largest_bad_share,
+        skip_to=options.skips(),
+    )
+    clients = KafkaClients(
+        options.connection(),
+        options.timing(),
+        group=options.group,
+        instance=options.group_instance_id,
+    )
+    scoring = Scoring(
+        clients,
+        store(options, clients),
+        recipe,
+        topics=options.input,
+        group=options.group,
+        transactional_id=transactional_id(options),
+        pace=options.pace(),
+        policies=options.policies(),
+        enter=enter,
+    )
+    if watch is not None:
+        watch(scoring)
+    with stopped_by_signals(scoring):
+        scoring.run()
+
+
+def prepare(options: RunOptions) -> None:
+    """Make the topics that are missing and check the others; warnings go to the log."""
+    looking = topics.Topics(options.connection())
+    try:
+        warnings = topics.prepare(
+            looking,
+            options.input,
+            options.output,
+            options.dead_letter_topic,
+            options.checkpoint_topic,
+            create=options.create_topics,
+        )
+    finally:
+        looking.close()
+    for warning in warnings:
+        LOG.warning(warning)
+
+
+def store(options: RunOptions, clients: Clients) -> Store:
+    """Where checkpoints go."""
+    if options.checkpoint_directory is not None:
+        return DirectoryStore(options.checkpoint_directory, keep=options.keep_checkpoints)
+    topic = options.checkpoint_topic or ""
+    return TopicStore(topic, clients.log_reader(), keep=options.keep_checkpoints)
+
+
+def transactional_id(options: RunOptions) -> str | None:
+    """Stable for a member with a name, whose restart then ends its own open transaction at once;
+    else of this process alone, and the brokers end what it leaves open by their time-out."""
+    if options.delivery == "at-least-once":
+        return None
+    return f"{options.group}-{options.group_instance_id or uuid.uuid4()}"
+
+
+@contextmanager
+def stopped_by_signals(scoring: Scoring) -> Iterator[None]:
+    """SIGTERM and SIGINT end the run in order; the second one ends the process."""
+    heard: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if heard:
+            os._exit(AT_ONCE)  # an open transaction is never committed, so this loses nothing
+        heard.append(number)
+        scoring.stop()
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+__all__ = ["Fatal", "RunOptions", "Stopped", "run"]
