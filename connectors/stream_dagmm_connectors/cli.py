@@ -102,7 +102,7 @@ def _default(field: FieldInfo) -> str:
 @click.argument("source", required=False)
 @_options
 @click.pass_context
-def replay(context: click.Context, config: Path | None, **given: Any) -> None:
+def replay(context: click.Context, /, config: Path | None, **given: Any) -> None:
     """Score and learn the events of SOURCE, one after the other.
 
     SOURCE is a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard input, or

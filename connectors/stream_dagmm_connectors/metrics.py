@@ -75,7 +75,7 @@ class Counters:
 def _decayed(rate: float, alarms: int, events: int) -> float:
     if events == 0:
         return rate
-    kept = 0.5 ** (events / RECENT_EVENTS)
+    kept: float = 0.5 ** (events / RECENT_EVENTS)
     return kept * rate + (1.0 - kept) * alarms / events
 
 

@@ -16,7 +16,6 @@ from dataclasses import asdict
 from typing import Any
 
 from stream_dagmm_connectors import events as wire
-from stream_dagmm_connectors.configuration import canonical
 from stream_dagmm_connectors.dead_letters import dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.evaluation import LabelledScore, truth
@@ -218,14 +217,14 @@ class Pipeline:
             sinks.labelled.write([LabelledScore(row.score, truth(e.label)) for row, e in pairs])
 
     def _save(self) -> None:
-        extents = {name: sink.flush() for name, sink in self._sinks.named().items()}
+        extents: Any = {name: sink.flush() for name, sink in self._sinks.named().items()}
         if self._checkpoints is None:
             return
         self._checkpoints.save(
             {
                 "format": CHECKPOINT_FORMAT,
                 "run": self._told,
-                "arithmetic": canonical(self._fingerprint),
+                "arithmetic": dict(self._fingerprint),
                 "lineage": self._scorer.lineage,
                 "position": asdict(self._next),
                 "extents": extents,

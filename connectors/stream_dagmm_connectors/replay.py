@@ -123,7 +123,10 @@ def check_together(settings: ReplaySettings) -> None:
         raise ValueError("--resume needs outputs that can be cut back, got --out -; give a file")
     if settings.rate == "real-time" and settings.time is None:
         raise ValueError("--rate real-time goes by the events' own time; say where with --time")
-    places = [("SOURCE", settings.source), ("--out", settings.out)]
+    places: list[tuple[str, str | Path | None]] = [
+        ("SOURCE", settings.source),
+        ("--out", settings.out),
+    ]
     places += [("--dead-letter", dead_letter_file(settings)), ("--report", settings.report)]
     seen: dict[Path, str] = {}
     for flag, place in places:
@@ -282,7 +285,7 @@ def _speed(speed: Speed) -> list[tuple[str, str]]:
 
 def _places(settings: ReplaySettings) -> list[tuple[str, str]]:
     out = "standard output" if settings.out == STANDARD else settings.out
-    places = [
+    places: list[tuple[str, str | Path | None]] = [
         ("scored events", out),
         ("dead letters in", dead_letter_file(settings)),
         ("report", settings.report),

@@ -59,7 +59,7 @@ def refuse_another(
             "use the version that made it, or start afresh with another checkpoint directory"
         )
     changed = differences(told, tree["run"])
-    changed += differences(canonical(fingerprint), tree["arithmetic"], "arithmetic")
+    changed += differences(fingerprint, tree["arithmetic"], "arithmetic")
     held = set(tree["extents"]) | _ADDED_LATER
     changed += [
         f"output {name}: {'there' if name in held else 'here'} only"

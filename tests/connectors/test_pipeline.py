@@ -299,8 +299,8 @@ def test_a_resumed_run_reports_the_whole_stream() -> None:
     with pytest.raises(Crash):
         run_of(disk, Fuse(30), observers={"report": Report()}).run()
     run_of(disk, observers={"report": again}).run()
-    words = {"source": "script", "detector": "ZScore"}
-    assert again.page(**words) == report.page(**words)
+    first = report.page(source="script", detector="ZScore")
+    assert again.page(source="script", detector="ZScore") == first
 
 
 def test_an_empty_source_ends_at_once_with_empty_outputs() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def reported(scores: list[float], field: str = "amount") -> Report:
             "energy": float("nan") if start == 0 else 4.0,
             "component_weights": [0.5, 0.3, 0.2],
         }
-        report.observe(Step(rows, [], counters, lambda values=values: values))
+        report.observe(Step(rows, [], counters, partial(dict, values)))
     return report
 
 
@@ -103,8 +104,7 @@ def test_scores_of_any_size_are_drawn() -> None:
 def test_a_restored_report_writes_the_same_page() -> None:
     report, again = reported(ordinary()), Report()
     again.restore(report.to_state())
-    words = {"source": "s", "detector": "d"}
-    assert again.page(**words) == report.page(**words)
+    assert again.page(source="s", detector="d") == report.page(source="s", detector="d")
 
 
 def test_memory_is_bounded_and_no_event_is_lost_from_the_counts() -> None:

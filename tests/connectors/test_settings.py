@@ -1,4 +1,4 @@
-"""Settings: flags beat the environment, which beats the file; a wrong one is named with its place."""
+"""Settings: flags beat the environment, which beats the file; a wrong one is named."""
 
 from pathlib import Path
 

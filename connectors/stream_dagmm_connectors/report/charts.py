@@ -151,7 +151,7 @@ def _round(low: float, high: float, most: int) -> list[float]:
 
 
 def _stepped(first: int, value: Callable[[int], float], high: float) -> list[float]:
-    values = []
+    values: list[float] = []
     while value(first) <= high * (1 + 1e-12) + 1e-300 and len(values) < 20:
         values.append(round(value(first), 12) if abs(value(first)) < 1e3 else value(first))
         first += 1
