@@ -93,11 +93,11 @@ def test_an_event_scores_the_same_alone_and_at_every_place_of_a_block(
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_law_holds_under_any_number_of_threads(make: Make, count: int) -> None:
     """Blocks and widths large enough for a library to share a product among its threads."""
-    rows = table(300, 64)
+    rows = table(200, 64)
     with threads(count):
         whole, parts = make(batch_size=128), make(batch_size=128)
         scores = whole.score_learn_many(rows)
-        pieces = [parts.score_learn_many(rows[start : start + 93]) for start in range(0, 300, 93)]
+        pieces = [parts.score_learn_many(rows[start : start + 93]) for start in range(0, 200, 61)]
         assert np.concatenate(pieces).tobytes() == scores.tobytes()
         assert bits(parts) == bits(whole)
         singles = [whole.score_one(event) for event in dictionaries(rows[:40])]
