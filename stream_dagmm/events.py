@@ -25,6 +25,9 @@ Key = tuple[str, int]
 Cell = tuple[Key, float]
 Event = Mapping[Any, Any]
 
+NOT_NUMBERS = (bytes, bytearray, complex, np.datetime64, np.timedelta64, np.ndarray)
+"""Types that `float` would take, or warn of, though they are no number."""
+
 MISSING = frozenset({"NoneType", "NAType", "NaTType"})
 
 
@@ -130,7 +133,7 @@ def _from_frame(frame: "nw.DataFrame[Any]") -> Events:
     for series in frame.iter_columns():
         name = str(series.name)
         if series.dtype.is_float() or series.dtype.is_integer() or series.dtype == nw.Boolean:
-            numbers[name] = series.cast(nw.Float64).to_numpy().astype(np.float64)
+            numbers[name] = _numbers(series)
             continue
         values = series.to_list()
         cells = [_cell(name, value) for value in values]
@@ -140,6 +143,14 @@ def _from_frame(frame: "nw.DataFrame[Any]") -> Events:
             None if cell is None else str(value) for cell, value in zip(cells, values, strict=True)
         ]
     return Table(numbers, texts, len(frame))
+
+
+def _numbers(series: "nw.Series[Any]") -> Floats:
+    try:
+        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    except ValueError:  # Arrow's cast does not round integers beyond 2^53; Python's does
+        cells = [np.nan if value is None else float(value) for value in series.to_list()]
+        return np.array(cells, dtype=np.float64)
 
 
 def _cells(event: Event) -> list[Cell]:
@@ -171,7 +182,7 @@ def _cell(name: object, value: object) -> Cell | None:
 
 def _number(name: object, value: Any) -> float:
     try:
-        if isinstance(value, bytes | bytearray | complex | np.datetime64 | np.timedelta64):
+        if isinstance(value, NOT_NUMBERS):
             raise TypeError
         return float(value)
     except OverflowError:

@@ -210,7 +210,12 @@ class BlockDetector(base.AnomalyDetector):
             ) from error
 
     def _resumed(self, state: Mapping[str, Any]) -> Self:
-        self._columns.restore([(n, b) for n, b in state["columns"]], state["overflowed"])
+        keys = [(name, bucket) for name, bucket in state["columns"]]
+        if len(set(keys)) < len(keys):
+            raise ValueError("a column stands there twice")
+        self._columns.restore(keys, state["overflowed"])
+        if state["block_rows"].shape[1] != self._columns.width:
+            raise ValueError(f"rows of {state['block_rows'].shape[1]} columns wait")
         self._model = self._restored(state["model"])
         self._context = state["context"]
         rows = [state["block_rows"]] if len(state["block_rows"]) else []

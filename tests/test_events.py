@@ -104,10 +104,7 @@ def test_a_dataframe_is_left_as_it_was(frame: Any) -> None:
     [
         pd.DataFrame({"id": [2**53 + 1, 2**63 - 1]}),
         pl.DataFrame({"id": [2**53 + 1, 2**63 - 1]}),
-        pytest.param(
-            pa.table({"id": [2**53 + 1, 2**63 - 1]}),
-            marks=pytest.mark.xfail(reason="Arrow's cast refuses to round; see defect 16"),
-        ),
+        pa.table({"id": [2**53 + 1, 2**63 - 1]}),
     ],
     ids=["pandas", "polars", "pyarrow"],
 )

@@ -274,7 +274,6 @@ def test_a_file_that_is_not_this_detector_is_refused_with_the_way_out(
         type(detector).load(path)
 
 
-@pytest.mark.xfail(reason="what a stranger put together is not checked yet: defect 21")
 @every_detector
 @pytest.mark.parametrize(
     "changed", [{"columns": [["a", -1]] * 7}, {"block_rows": np.zeros((2, 99))}], ids=str

@@ -86,12 +86,12 @@ class ScoredEvent:
         Field(description="raw anomaly score, higher is stranger; any finite number, no unit"),
     ]
     p_value: Annotated[
-        float | None,
+        float,
         Field(
             gt=0,
             le=1,
             description="share of the recent scores (decayed) that are at least this high, in "
-            "(0, 1]; null while there are too few",
+            "(0, 1]; while warming up a rank among few",
         ),
     ]
     alarm: Annotated[

@@ -6,7 +6,6 @@ A file has one scorer, a topic one for each partition. It holds all that decides
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -60,7 +59,7 @@ class Calibrated(NamedTuple):
     """What a run of scores [B] means."""
 
     p_values: Floats
-    """[B] NaN where the past is too short for one."""
+    """[B] in (0, 1]."""
     alarms: Flags
     warming_up: Flags
 
@@ -69,8 +68,7 @@ class Scorer:
     """Scores events in order, learns each after its score, and says which are alarms.
 
     The rows are a function of the arguments and the sequence of events alone where the detector
-    keeps the law of cuts. The first 512 events have no p-value, and no event that is still warming
-    up raises an alarm.
+    keeps the law of cuts. No event that is still warming up raises an alarm.
     """
 
     def __init__(
@@ -121,10 +119,9 @@ class Scorer:
     def _calibrate(self, scores: Floats) -> Calibrated:
         past, rate = self._calibration, self._judgement.alarm_rate
         p, self._calibration = calibration.p_values(past, scores)
-        seen = past.seen + np.arange(len(scores))
         warming_up = calibration.is_warming_up(past, len(scores), rate)
         alarms = calibration.is_alarm(p, rate) & ~warming_up
-        return Calibrated(np.where(seen < calibration.WARM_EVENTS, np.nan, p), alarms, warming_up)
+        return Calibrated(p, alarms, warming_up)
 
     def _row(
         self,
@@ -144,7 +141,7 @@ class Scorer:
             position=position,
             time=time,
             score=score,
-            p_value=None if math.isnan(p_value) else p_value,
+            p_value=p_value,
             alarm=alarm,
             warming_up=warming_up,
             contributions=None if reasons is None else wire.largest_contributions(shares),

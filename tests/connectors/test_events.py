@@ -40,7 +40,7 @@ scored = st.builds(
     position=positions,
     time=st.none() | words | st.integers(-(2**63), 2**63 - 1) | finite,
     score=finite,
-    p_value=st.none() | st.floats(0, 1, exclude_min=True),
+    p_value=st.floats(0, 1, exclude_min=True),
     alarm=st.booleans(),
     warming_up=st.booleans(),
     contributions=st.none() | st.dictionaries(words, finite, max_size=6),

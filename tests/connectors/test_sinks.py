@@ -40,7 +40,7 @@ def row(number: int, position: Position | None = None) -> ScoredEvent:
         position=LinePosition(number) if position is None else position,
         time=[None, number, number / 7, 'a "quoted",\ntime'][number % 4],
         score=number / 3,
-        p_value=None if number < 3 else 1 / number,
+        p_value=1 / (number + 1),
         alarm=number % 2 == 0,
         warming_up=number < 3,
         contributions={"é": 0.1 * number, "(rest)": 1e-9} if number % 3 == 0 else None,
