@@ -36,6 +36,15 @@ class Stand(NamedTuple):
     kept: list[Earlier]
 
 
+class Asked(NamedTuple):
+    """What a commit was to make of a partition."""
+
+    committed: Committed
+    after: Stand
+    records: int
+    """How many of the pending records it covers; later ones came while its outcome was open."""
+
+
 class Save(NamedTuple):
     """A checkpoint that is due."""
 
@@ -69,8 +78,8 @@ class Delivery:
         self._writer: Writer | None = None
         self._stands: dict[Place, Stand] = {}
         self._pending: dict[Place, list[Outgoing]] = {}
-        self._asked: dict[Place, tuple[Committed, Stand]] = {}
-        """What a commit whose outcome is unknown would have made of partitions."""
+        self._asked: dict[Place, Asked] = {}
+        """Of a commit whose outcome is unknown."""
         self._open = False
         self.broken: str | None = "not started"
         self.commits = 0
@@ -153,11 +162,13 @@ class Delivery:
         """Whether the open transaction's part of a partition was committed (then it is done) or
         was not (then it is kept). Anything else is somebody else's doing."""
         found = self._reader.committed(place, self._timeout_ms)
-        committed, after = self._asked.get(place, (None, None))
-        if after is not None and found == committed:
-            self._pending.pop(place, None)
-            self._asked.pop(place)
-            self._stands[place] = after
+        asked = self._asked.get(place)
+        if asked is not None and found == asked.committed:
+            del self._asked[place]
+            self._stands[place] = asked.after
+            later = self._pending.pop(place, [])[asked.records :]
+            if later:
+                self._pending[place] = later
             return True
         if (None if found is None else found.offset) == self._stands[place].offset:
             return True
@@ -189,7 +200,11 @@ class Delivery:
         }
         writer.send_offsets(offsets, self._reader.membership())
         self._asked = {
-            place: (committed, after[place]._replace(offset=committed.offset))
+            place: Asked(
+                committed,
+                after[place]._replace(offset=committed.offset),
+                len(self._pending.get(place, ())),
+            )
             for place, committed in offsets.items()
         }
         self._enter("commit in flight")
@@ -199,7 +214,7 @@ class Delivery:
         self._committed()
 
     def _committed(self) -> None:
-        self._stands |= {place: after for place, (_, after) in self._asked.items()}
+        self._stands |= {place: asked.after for place, asked in self._asked.items()}
         self._pending.clear()
         self._asked.clear()
         self._open = False

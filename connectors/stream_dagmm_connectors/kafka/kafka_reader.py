@@ -98,7 +98,11 @@ class KafkaReader:
 
     def seek(self, place: Place, offset: int) -> None:
         """Go on reading there."""
-        self._consumer.seek(TopicPartition(*place), offset)
+        asked = TopicPartition(*place)
+        self._consumer.seek(asked, offset)
+        # kafka-python 3.0 parks what it had parsed of a partition when that was paused, takes it
+        # up again only where nothing else was ever parsed, and fetches nothing of it meanwhile.
+        self._consumer._fetcher._paused_partition_records.pop(asked, None)
 
     def pause(self, places: Iterable[Place]) -> None:
         """Give no record of these."""

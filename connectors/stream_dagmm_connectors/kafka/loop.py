@@ -115,13 +115,7 @@ class Scoring:
             return
         self._begin_one()
         self._enter("poll")
-        batches = self._poll()
-        for place, records in batches.items():
-            self._take(place, records)
-        for place in list(self.ours.targets):
-            self._arrive(place)
-        if batches:
-            self.watchdog.heard()
+        self._poll(self._pace.poll_records)
         self._watch()
         self._commit_if_due()
 
@@ -226,12 +220,18 @@ class Scoring:
                 self._watch()
         raise Stopped(why)
 
-    def _poll(self) -> Mapping[Place, list[Fetched]]:
+    def _poll(self, at_most: int) -> None:
+        batches: Mapping[Place, list[Fetched]] = {}
         try:
-            return self._reader.poll(self._pace.poll_timeout_ms, self._pace.poll_records)
+            batches = self._reader.poll(self._pace.poll_timeout_ms, at_most)
         except OutOfRange as error:
             self._out_of_range(str(error))
-            return {}
+        for place, records in batches.items():
+            self._take(place, records)
+        for place in list(self.ours.targets):
+            self._arrive(place)
+        if batches:
+            self.watchdog.heard()
 
     def _out_of_range(self, said: str) -> None:
         """Say which records are gone. What the brokers cannot answer now, the next poll asks."""
@@ -280,16 +280,17 @@ class Scoring:
         return Save(key, model.progress.next_offset, checkpoint.dumps(model.to_state()))
 
     def _recovered(self) -> bool:
-        """Make the delivery whole again, with everything paused and the membership kept alive."""
-        self._reader.pause(self.ours.models)
-        self._reader.poll(self._pace.poll_timeout_ms, 1)
+        """Make the delivery whole again. The poll before keeps the membership alive, or shows that
+        it is lost; what it gives waits with the rest, record by record once that is much."""
+        full = self.delivery.waiting >= self._pace.commit_every_records
+        self._poll(1 if full else self._pace.poll_records)
         strangers = self.delivery.recover()
         if strangers is None:
             return False
         self.watchdog.heard()
         self._let_go(strangers)
+        self._reader.pause(strangers)
         self.ours.coming |= strangers
-        self._reader.resume(self.ours.models)
         return True
 
     def _watch(self) -> None:

@@ -9,7 +9,8 @@ import pytest
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Place
-from stream_dagmm_connectors.kafka.loop import Pace, Scoring
+from stream_dagmm_connectors.kafka.loop import Scoring
+from stream_dagmm_connectors.kafka.pacing import Pace
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.scoring import Judgement
 from tests.connectors.fakes import ZScore

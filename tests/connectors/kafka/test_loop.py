@@ -6,7 +6,8 @@ from typing import Any
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.connection import Connection
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
-from stream_dagmm_connectors.kafka.loop import Pace, Scoring
+from stream_dagmm_connectors.kafka.loop import Scoring
+from stream_dagmm_connectors.kafka.pacing import Pace
 from stream_dagmm_connectors.kafka.partition import Recipe
 from tests.broker.broker import Broker
 from tests.connectors.kafka.streams import (

@@ -1,0 +1,153 @@
+"""Processes of one group on a real broker: killed, stopped, woken, told to go, joined by others."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.broker.broker import Broker
+from tests.connectors.kafka.member import STOPPED, Member
+from tests.connectors.kafka.streams import (
+    Topics,
+    event,
+    fill,
+    make_topics,
+    read,
+    recipe,
+    reference,
+    rows,
+)
+
+PARTITIONS = 2
+
+
+def options(broker: Broker, topics: Topics, **more: Any) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": broker.bootstrap,
+        "input": [topics.events],
+        "output": topics.scored,
+        "group": topics.events,
+        "commit_every_ms": 50,
+        "poll_records": 100,
+        "checkpoint_every": 300,
+        "session_timeout_ms": 6_000,
+        "transaction_timeout_ms": 3_000,
+    } | more
+
+
+def fill_all(broker: Broker, topics: Topics, first: int, last: int) -> None:
+    for partition in range(PARTITIONS):
+        numbers = range(first, last)
+        fill(broker, topics.events, [event(n, partition) for n in numbers], partition)
+
+
+def count(broker: Broker, topics: Topics) -> int:
+    return sum(len(read(broker, topics.scored, p)) for p in range(PARTITIONS))
+
+
+def until(done: Callable[[], bool], timeout_s: float = 90.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not done after {timeout_s} s")
+        time.sleep(0.2)  # between two looks, not instead of them
+
+
+def assert_exact(broker: Broker, topics: Topics) -> None:
+    for partition in range(PARTITIONS):
+        expected = reference(broker, topics, recipe(topics), partition)
+        assert rows(read(broker, topics.scored, partition)) == expected[topics.scored]
+
+
+def test_sigterm_commits_and_leaves_with_exit_code_0(broker: Broker, tmp_path: Path) -> None:
+    topics = make_topics(broker, "member-term", PARTITIONS)
+    fill_all(broker, topics, 0, 500)
+    with Member(options(broker, topics), tmp_path / "one") as one:
+        until(lambda: count(broker, topics) >= 300)
+        one.send(signal.SIGTERM)
+        assert one.wait() == 0, one.said()
+    fill_all(broker, topics, 500, 600)
+    with Member(options(broker, topics), tmp_path / "two") as two:
+        until(lambda: count(broker, topics) >= 1200)
+        two.send(signal.SIGTERM)
+        assert two.wait() == 0, two.said()
+    assert_exact(broker, topics)
+
+
+def test_a_killed_member_with_all_defaults_scores_again_elsewhere_within_30_s(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "member-kill", PARTITIONS)
+    fill_all(broker, topics, 0, 1000)
+    told = {k: v for k, v in options(broker, topics).items() if not k.endswith("timeout_ms")}
+    with Member(told, tmp_path / "one") as one, Member(told, tmp_path / "two") as two:
+        until(lambda: count(broker, topics) >= 1000)
+        one.send(signal.SIGKILL)
+        killed_s = time.monotonic()
+        fill_all(broker, topics, 1000, 1200)
+        until(lambda: count(broker, topics) >= 2400)
+        assert time.monotonic() - killed_s < 30.0
+        two.send(signal.SIGTERM)
+        assert two.wait() == 0, two.said()
+    assert_exact(broker, topics)
+
+
+def test_a_member_that_slept_past_its_session_emits_nothing_of_what_moved(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "member-zombie", PARTITIONS)
+    fill_all(broker, topics, 0, 600)
+    told = options(broker, topics)
+    with Member(told, tmp_path / "one") as one:
+        until(lambda: count(broker, topics) >= 200)
+        one.send(signal.SIGSTOP)
+        with Member(told, tmp_path / "two") as two:
+            fill_all(broker, topics, 600, 800)
+            until(lambda: count(broker, topics) >= 1600)
+            one.send(signal.SIGCONT)
+            fill_all(broker, topics, 800, 1000)
+            until(lambda: count(broker, topics) >= 2000)
+            two.send(signal.SIGTERM)
+            assert two.wait() == 0, two.said()
+            fill_all(broker, topics, 1000, 1100)
+            until(lambda: count(broker, topics) >= 2200)
+        one.send(signal.SIGTERM)
+        assert one.wait() == 0, one.said()
+    assert_exact(broker, topics)
+
+
+def test_members_that_join_and_leave_change_no_byte(broker: Broker, tmp_path: Path) -> None:
+    topics = make_topics(broker, "member-storm", PARTITIONS)
+    told = options(broker, topics)
+    with Member(told, tmp_path / "stays"):
+        for number in range(3):
+            fill_all(broker, topics, 300 * number, 300 * number + 150)
+            with Member(told, tmp_path / f"comes-{number}") as guest:
+                fill_all(broker, topics, 300 * number + 150, 300 * number + 300)
+                until(lambda: count(broker, topics) >= 600 * (number + 1))  # noqa: B023
+                guest.send((signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)[number])
+                guest.wait()
+    with Member(told, tmp_path / "last"):
+        until(lambda: count(broker, topics) >= 1800)
+    assert_exact(broker, topics)
+
+
+@pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
+def test_on_error_fail_stops_at_the_record_and_again_after_a_restart(
+    broker: Broker, tmp_path: Path, delivery: str
+) -> None:
+    topics = make_topics(broker, f"member-fail-{delivery}", 1)
+    fill(broker, topics.events, [event(0), event(1), b"not JSON", event(3)])
+    told = options(broker, topics, on_error="fail", delivery=delivery)
+    for attempt in range(2):
+        with Member(told, tmp_path / f"{attempt}") as one:
+            assert one.wait() == STOPPED
+            assert f"{topics.events}-0@2: not JSON" in one.said()
+        assert len(read(broker, topics.scored)) == 2
+    with Member(told | {"skip_to": ["0:3"]}, tmp_path / "on"):
+        until(lambda: len(read(broker, topics.scored)) == 3)
