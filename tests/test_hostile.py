@@ -276,7 +276,9 @@ def test_a_file_that_is_not_this_detector_is_refused_with_the_way_out(
 
 @every_detector
 @pytest.mark.parametrize(
-    "changed", [{"columns": [["a", -1]] * 7}, {"block_rows": np.zeros((2, 99))}], ids=str
+    "changed",
+    [{"columns": [["a", -1]] * 7}, {"block_rows": np.zeros((2, 99))}],
+    ids=["columns", "block"],
 )
 def test_a_state_that_contradicts_itself_is_refused(make: Make, changed: Any) -> None:
     detector = make()
