@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-quality constraints clean
-.PHONY: broker broker-stop
+.PHONY: broker broker-stop chaos
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -80,6 +80,10 @@ broker: $(STAMP)
 
 broker-stop:
 	.venv/bin/python -m tests.broker stop
+
+# Kill scorers N times at random instants, and compare every byte of the output with a reference.
+chaos: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.chaos --kills $(or $(N),25) $(if $(OUT),--out $(OUT))
 
 # Names, versions, hashes and platform markers of everything above; no address of any registry.
 constraints: $(STAMP)

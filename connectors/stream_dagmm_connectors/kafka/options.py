@@ -91,6 +91,7 @@ class RunOptions(NamedTopics):
     keep_checkpoints: int = Field(10, ge=1, description="checkpoints kept of each partition")
     poll_records: int = Field(1_000, ge=1, description="most records of one poll")
     session_timeout_ms: int = Field(10_000, ge=6_000, description="silence that ends a membership")
+    heartbeat_interval_ms: int = Field(3_000, ge=100, description="time between signs of life")
     max_poll_interval_ms: int = Field(60_000, ge=10_000, description="longest time between polls")
     transaction_timeout_ms: int = Field(10_000, ge=1_000, description="age that ends a transaction")
     drain_timeout: float = Field(20.0, gt=0, description="seconds to finish in after SIGTERM")
@@ -129,7 +130,8 @@ class RunOptions(NamedTopics):
 
     def timing(self) -> Timing:
         """The time-outs of the clients."""
-        names = ("session_timeout_ms", "max_poll_interval_ms", "transaction_timeout_ms")
+        same = ("session_timeout_ms", "heartbeat_interval_ms", "max_poll_interval_ms")
+        names = (*same, "transaction_timeout_ms")
         return Timing(**{name: getattr(self, name) for name in names})
 
     def pace(self) -> Pace:

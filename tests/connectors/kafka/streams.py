@@ -41,11 +41,16 @@ class Row(NamedTuple):
     timestamp_ms: int | None
 
 
-def make_topics(broker: Broker, name: str, partitions: int = 1) -> Topics:
+def names(name: str) -> Topics:
     """Topics of one run: the input, and what belongs to the output `name-scored`."""
-    topics = Topics(
+    return Topics(
         name, f"{name}-scored", f"{name}-scored.dead-letters", f"{name}-scored.checkpoints"
     )
+
+
+def make_topics(broker: Broker, name: str, partitions: int = 1) -> Topics:
+    """They, made."""
+    topics = names(name)
     for topic in topics:
         make_topic(broker, topic, partitions)
     return topics
