@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: install demo test check lint types floors tests-and-doctests bench-quality constraints clean
+.PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
 .PHONY: broker broker-stop chaos
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
@@ -47,8 +47,15 @@ $(STAMP): pyproject.toml constraints.txt .venv/bin/uv
 	$(UV) install $(IN_VENV) --no-deps --no-build-isolation --editable .
 	touch $@
 
+# First the stream as a user runs it, then the figures of the README with the controls beside them.
 demo: $(STAMP)
+	mkdir -p out
+	.venv/bin/stream-dagmm replay shuttle --label anomaly --fresh --out out/scored.jsonl --report out/report.html
 	.venv/bin/python -m tests.benchmarks.demo
+
+# Events per second beside HalfSpaceTrees; DATA=folder adds the KDD Cup stream.
+bench-speed: $(STAMP)
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.speed $(DATA)
 
 test: check
 

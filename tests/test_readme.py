@@ -1,0 +1,42 @@
+"""The README's code runs as it stands, in the order in which it stands."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
+LINKS = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all blocks: later ones may use files of earlier ones."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize(("language", "code"), BLOCKS, ids=range(len(BLOCKS)))
+def test_a_code_block_of_the_readme_runs(language: str, code: str, folder: Path) -> None:
+    commands = {"python": [sys.executable, "-c", code], "sh": ["sh", "-euc", code]}
+    tools = str(Path(sys.executable).parent)
+    run = subprocess.run(
+        commands[language],
+        cwd=folder,
+        env={"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_readme_has_code() -> None:
+    assert {language for language, _ in BLOCKS} == {"python", "sh"}
+
+
+@pytest.mark.parametrize("link", sorted(set(LINKS)))
+def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
+    assert (README.parent / link).exists()
