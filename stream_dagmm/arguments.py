@@ -52,6 +52,14 @@ def not_negative(**named: float) -> float:
     return float(value)
 
 
+def share(**named: float) -> float:
+    """The one named number, if it is greater than 0 and at most 1."""
+    ((name, value),) = named.items()
+    if not _is_number(value) or not 0 < value <= 1:
+        raise ValueError(f"{name} must be a number above 0 and at most 1, got {value!r}")
+    return float(value)
+
+
 def flag(**named: bool) -> bool:
     """The one named boolean."""
     ((name, value),) = named.items()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 import stream_dagmm
-from stream_dagmm import GaussianMixture
+from stream_dagmm import GaussianMixture, StreamPCA
 from stream_dagmm.stream import BlockDetector
 
 Make = Callable[..., BlockDetector]
@@ -31,5 +31,9 @@ if hasattr(stream_dagmm, "StreamDAGMM"):
         "dagmm-faithful": maker(stream_dagmm.StreamDAGMM, faithful=True),
         "dagmm-without-floor": maker(stream_dagmm.StreamDAGMM, floor=False, half_life=200.0),
     }
+DETECTORS |= {
+    "pca": maker(StreamPCA),
+    "pca-one-axis": maker(StreamPCA, n_components=1, half_life=200.0),
+}
 
 every_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)
