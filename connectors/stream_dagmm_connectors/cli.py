@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
 import click
 from click.core import ParameterSource
 
+from stream_dagmm_connectors import serving
 from stream_dagmm_connectors import settings as told
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 LOG = logging.getLogger("stream_dagmm")
 
 METAVARS = {
+    "out": "FILE",
+    "dead_letter": "FILE",
+    "bootstrap_servers": "HOST:PORT",
+    "input": "TOPIC",
+    "output": "TOPIC",
+    "dead_letters": "TOPIC",
+    "checkpoints": "TOPIC",
+    "skip_to": "PARTITION:OFFSET",
     "label": "FIELD",
     "ignore": "FIELD",
     "time": "FIELD",
@@ -59,18 +68,30 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Put an option on a command for each field of the settings, and `--config`."""
-    for name, field in reversed(told.ReplaySettings.model_fields.items()):
-        if name not in ONLY_IN_FILES:
-            command = _option(name, field)(command)
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        envvar=f"{told.PREFIX}CONFIG",
-        help="settings as TOML or YAML: the options' names without the dashes in front; flags and "
-        f"{told.PREFIX}* beat them",
-    )(command)
+def _options(
+    kind: type[told.ScoringSettings],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Put an option on a command for each field of its settings, and `--config`."""
+
+    def put(command: Callable[..., None]) -> Callable[..., None]:
+        for name, field in reversed(kind.model_fields.items()):
+            if name not in ONLY_IN_FILES:
+                command = _option(name, field)(command)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            envvar=f"{told.PREFIX}CONFIG",
+            help="settings as TOML or YAML: the options' names without the dashes in front; flags "
+            f"and {told.PREFIX}* beat them",
+        )(command)
+
+    return put
+
+
+def _said(context: click.Context, given: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were on the command line, defaults and environment left out."""
+    stated = (ParameterSource.COMMANDLINE,)
+    return {k: v for k, v in given.items() if context.get_parameter_source(k) in stated}
 
 
 def _option(name: str, field: FieldInfo) -> Callable[..., Any]:
@@ -84,8 +105,8 @@ def _option(name: str, field: FieldInfo) -> Callable[..., Any]:
         flag,
         name,
         type=click.Choice(choices) if choices else str,
-        multiple=name == "ignore",
-        metavar=None if choices else METAVARS.get(name, "FILE"),
+        multiple=get_origin(field.annotation) is tuple,
+        metavar=None if choices else METAVARS.get(name, _metavar(field.annotation)),
         help=f"{words}{_default(field)}",
     )
 
@@ -98,12 +119,18 @@ def _choices(annotation: Any) -> tuple[str, ...]:
 
 
 def _default(field: FieldInfo) -> str:
-    return f"  [default: {field.default}]" if field.default not in (None, ()) else ""
+    said = not field.is_required() and field.default not in (None, ())
+    return f"  [default: {field.default}]" if said else ""
+
+
+def _metavar(annotation: Any) -> str:
+    kinds = {annotation, *get_args(annotation)}
+    return "FILE" if Path in kinds else "N" if kinds & {int, float} else "TEXT"
 
 
 @main.command()
 @click.argument("source", required=False)
-@_options
+@_options(told.ReplaySettings)
 @click.pass_context
 def replay(context: click.Context, /, config: Path | None, **given: Any) -> None:
     """Score and learn the events of SOURCE, one after the other.
@@ -111,8 +138,7 @@ def replay(context: click.Context, /, config: Path | None, **given: Any) -> None
     SOURCE is a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard input, or
     'shuttle' for 49,097 real events that come with River.
     """
-    stated = (ParameterSource.COMMANDLINE,)
-    flags = {k: v for k, v in given.items() if context.get_parameter_source(k) in stated}
+    flags = _said(context, given)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     with ExitStack() as stack:
         try:
@@ -152,6 +178,59 @@ def _to_the_end(run: Run, stack: ExitStack) -> None:
         saved = f"saved in {run.settings.resume}; the same command goes on from there"
         nothing = "nothing was saved; with --resume DIR the same command would go on from here"
         _leave(INTERRUPTED, f"interrupted; {saved if resumable else nothing}")
+
+
+@main.command()
+@_options(serving.RunSettings)
+@click.pass_context
+def run(context: click.Context, /, config: Path | None, **given: Any) -> None:
+    """Score and learn the events of a Kafka topic, exactly once, into another topic.
+
+    Several processes of one group share the partitions; each partition has a model of its own,
+    which moves with it. SIGTERM ends the process in order.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, we say ourselves
+    _on_topics(context, config, given, serving.serve)
+
+
+@main.group()
+def topics() -> None:
+    """The topics that `run` needs beside its input."""
+
+
+@topics.command("create")
+@_options(serving.RunSettings)
+@click.pass_context
+def topics_create(context: click.Context, /, config: Path | None, **given: Any) -> None:
+    """Make those that are missing, as `run` would."""
+    _on_topics(context, config, given, serving.create_topics)
+
+
+@topics.command("print")
+@_options(serving.RunSettings)
+@click.pass_context
+def topics_print(context: click.Context, /, config: Path | None, **given: Any) -> None:
+    """Print the commands that make them."""
+
+    def show(settings: serving.RunSettings) -> None:
+        click.echo("\n".join(serving.topic_commands(settings)))
+
+    _on_topics(context, config, given, show)
+
+
+def _on_topics(
+    context: click.Context,
+    config: Path | None,
+    given: dict[str, Any],
+    act: Callable[[serving.RunSettings], None],
+) -> None:
+    try:
+        act(told.load_as(serving.RunSettings, _said(context, given), config))
+    except ValueError as error:
+        _leave(WRONG_USAGE, str(error))
+    except serving.CannotGoOn as error:
+        _leave(FAILED, str(error))
 
 
 @main.command()

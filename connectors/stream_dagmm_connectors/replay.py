@@ -27,7 +27,7 @@ from stream_dagmm_connectors.ports import Extent, Sink
 from stream_dagmm_connectors.progress import about_how_many, watching
 from stream_dagmm_connectors.report import Report
 from stream_dagmm_connectors.scoring import Detector, Judgement
-from stream_dagmm_connectors.settings import DetectorName, ReplaySettings
+from stream_dagmm_connectors.settings import DetectorName, ReplaySettings, ScoringSettings
 from stream_dagmm_connectors.steps import Observer, Pace, Summary
 from stream_dagmm_connectors.stores import DirectoryStore
 
@@ -85,7 +85,7 @@ def compose(settings: ReplaySettings, stack: ExitStack) -> Run:
     check_together(settings)
     if not settings.learn and settings.model is None:
         LOG.warning("--no-learn without --model: scored by a detector that knows nothing")
-    detector = detector_of(settings)
+    detector = detector_of(settings, settings.model)
     source = open_source(settings.source, name=settings.source_name, format=settings.format)
     stack.callback(source.close)
     speed = Speed()
@@ -155,7 +155,7 @@ def dead_letter_file(settings: ReplaySettings) -> str | None:
     return str(out.with_name(out.name.split(".")[0] + ".dead-letters.jsonl"))
 
 
-def detector_of(settings: ReplaySettings) -> Detector:
+def detector_of(settings: ScoringSettings, model: Path | None = None) -> Detector:
     """The detector that was asked for; `ValueError` names an argument that it does not take."""
     kind = _detector_class(settings.detector)
     said = settings.detector_arguments()
@@ -166,11 +166,11 @@ def detector_of(settings: ReplaySettings) -> Detector:
             f"detector {settings.detector} takes no {', '.join(unknown)}; expected some of "
             + ", ".join(allowed)
         )
-    if settings.model is None:
+    if model is None:
         return cast("Detector", kind(**said))
     if said:
         raise ValueError(f"--model brings its own {', '.join(said)}; leave them out")
-    return cast("Detector", kind.load(settings.model))
+    return cast("Detector", kind.load(model))
 
 
 def _detector_class(name: DetectorName) -> Any:

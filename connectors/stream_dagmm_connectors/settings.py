@@ -1,7 +1,7 @@
 """What a run is told: flags beat the environment (`STREAM_DAGMM_*`), which beats the file.
 
-Each field of `ReplaySettings` is one option of the command line, one environment variable and one
-key of a configuration file; all of them are checked here, by the same rules.
+Each field of a settings class is one option of its command, one environment variable and one key of
+a configuration file; all of them are checked here, by the same rules.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -30,12 +30,55 @@ Format = Literal["jsonl", "csv", "parquet"]
 OnError = Literal["dead-letter", "skip", "fail"]
 
 
-class ReplaySettings(BaseSettings):
-    """The options of `stream-dagmm replay`."""
+class ScoringSettings(BaseSettings):
+    """What decides an event's score and what is said of it; the same for files and topics."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=True
     )
+
+    label: str | None = Field(
+        None,
+        description="field that says what is anomalous; never seen by the detector (replay prints "
+        "AUROC and average precision at the end)",
+    )
+    ignore: tuple[str, ...] = Field(
+        (), description="field that the detector must not see; may be given several times"
+    )
+    time: str | None = Field(None, description="field that holds the event's own time")
+    value: str | None = Field(None, description="field of the envelope that holds the event")
+    alarm_rate: float = Field(
+        0.001, gt=0, le=1, description="share of ordinary events that may raise an alarm"
+    )
+    explain_below: float = Field(
+        0.01, gt=0, le=1, description="explain events with a p-value of at most this"
+    )
+    detector: DetectorName = Field("dagmm", description="which detector scores")
+    seed: int | None = Field(None, ge=0, description="of the detector's random numbers")
+    batch_size: int | None = Field(None, ge=1, description="events between two learning steps")
+    half_life: float | None = Field(
+        None, gt=0, description="events after which an event counts half; inf forgets nothing"
+    )
+    detector_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="further arguments of the detector, as a table of --config",
+    )
+
+    @field_validator("half_life", "alarm_rate", "explain_below")
+    @classmethod
+    def _is_number(cls, value: float | None) -> float | None:
+        if value is not None and math.isnan(value):
+            raise ValueError("Input should be a number")
+        return value
+
+    def detector_arguments(self) -> dict[str, Any]:
+        """Everything that was said about the detector, by the names of its constructor."""
+        flags = {name: getattr(self, name) for name in ("seed", "batch_size", "half_life")}
+        return self.detector_options | {k: v for k, v in flags.items() if v is not None}
+
+
+class ReplaySettings(ScoringSettings):
+    """The options of `stream-dagmm replay`."""
 
     source: str = Field(
         description="a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard "
@@ -44,16 +87,6 @@ class ReplaySettings(BaseSettings):
     format: Format | None = Field(
         None, description="format of SOURCE (default: what its name or its first bytes say)"
     )
-    label: str | None = Field(
-        None,
-        description="field that says what is anomalous; never seen by the detector, used only to "
-        "print AUROC and average precision at the end",
-    )
-    ignore: tuple[str, ...] = Field(
-        (), description="field that the detector must not see; may be given several times"
-    )
-    time: str | None = Field(None, description="field that holds the event's own time")
-    value: str | None = Field(None, description="field of the envelope that holds the event")
     source_name: str | None = Field(
         None, description="name of the source in every event's id (default: the file's name)"
     )
@@ -78,23 +111,7 @@ class ReplaySettings(BaseSettings):
     rate: float | Literal["real-time"] | None = Field(
         None, description="events per second, or 'real-time' to go by --time (default: no brake)"
     )
-    alarm_rate: float = Field(
-        0.001, gt=0, le=1, description="share of ordinary events that may raise an alarm"
-    )
-    explain_below: float = Field(
-        0.01, gt=0, le=1, description="explain events with a p-value of at most this"
-    )
     learn: bool = Field(True, description="learn each event after its score, or only score")
-    detector: DetectorName = Field("dagmm", description="which detector scores")
-    seed: int | None = Field(None, ge=0, description="of the detector's random numbers")
-    batch_size: int | None = Field(None, ge=1, description="events between two learning steps")
-    half_life: float | None = Field(
-        None, gt=0, description="events after which an event counts half; inf forgets nothing"
-    )
-    detector_options: dict[str, Any] = Field(
-        default_factory=dict,
-        description="further arguments of the detector, as a table of --config",
-    )
     model: Path | None = Field(None, description="begin with this saved detector")
     save_model: Path | None = Field(None, description="save the detector here at the end")
     report: Path | None = Field(None, description="write a page of what was found, as HTML")
@@ -106,28 +123,24 @@ class ReplaySettings(BaseSettings):
             raise ValueError("Input should be a number above 0, or 'real-time'")
         return rate
 
-    @field_validator("half_life", "alarm_rate", "explain_below")
-    @classmethod
-    def _is_number(cls, value: float | None) -> float | None:
-        if value is not None and math.isnan(value):
-            raise ValueError("Input should be a number")
-        return value
 
-    def detector_arguments(self) -> dict[str, Any]:
-        """Everything that was said about the detector, by the names of its constructor."""
-        flags = {name: getattr(self, name) for name in ("seed", "batch_size", "half_life")}
-        return self.detector_options | {k: v for k, v in flags.items() if v is not None}
+Kind = TypeVar("Kind", bound=ScoringSettings)
 
 
 def load(flags: Mapping[str, Any], config: Path | None = None) -> ReplaySettings:
-    """The settings that flags, environment and file give together.
+    """The settings of replay that flags, environment and file give together; see `load_as`."""
+    return load_as(ReplaySettings, flags, config)
+
+
+def load_as(kind: type[Kind], flags: Mapping[str, Any], config: Path | None = None) -> Kind:
+    """The settings of a kind that flags, environment and file give together.
 
     Raises `ValueError`, one line for each thing that is wrong: key and where it was said, the
     value, what is allowed.
     """
     held = {} if config is None else read_file(config)
 
-    class Layered(ReplaySettings):
+    class Layered(kind):  # type: ignore[valid-type,misc]
         @classmethod
         def settings_customise_sources(
             cls,
@@ -142,7 +155,7 @@ def load(flags: Mapping[str, Any], config: Path | None = None) -> ReplaySettings
     try:
         return Layered(**flags)
     except ValidationError as error:
-        lines = [_in_words(one, flags, config) for one in error.errors()]
+        lines = [_in_words(kind, one, flags, config) for one in error.errors()]
         raise ValueError("\n".join(lines)) from None
     except SettingsError as error:
         raise ValueError(f"environment: {error}; lists and tables are written as JSON") from None
@@ -182,15 +195,17 @@ def flag_of(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _in_words(error: Any, flags: Mapping[str, Any], config: Path | None) -> str:
-    key = str(error["loc"][0])
+def _in_words(
+    kind: type[ScoringSettings], error: Any, flags: Mapping[str, Any], config: Path | None
+) -> str:
+    key = str(error["loc"][0]) if error["loc"] else "settings"
     if error["type"] == "missing":
         return (
             f"{key} is missing; name it on the command line, in {PREFIX}{key.upper()} or in a file"
         )
     where = _said_where(key, flags, config)
     if error["type"] == "extra_forbidden":
-        known = ", ".join(sorted(ReplaySettings.model_fields))
+        known = ", ".join(sorted(kind.model_fields))
         return f"{where}: unknown key; expected one of {known}"
     expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{where} is {error['input']!r}, expected {expected}"

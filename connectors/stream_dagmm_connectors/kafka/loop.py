@@ -28,7 +28,7 @@ from stream_dagmm_connectors.kafka.client import (
 from stream_dagmm_connectors.kafka.delivery import Delivery, Save
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
-from stream_dagmm_connectors.kafka.phases import Enter, unwatched
+from stream_dagmm_connectors.kafka.phases import Enter, Phase, unwatched
 from stream_dagmm_connectors.kafka.positions import Progress
 from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
 from stream_dagmm_connectors.kafka.watchdog import Watchdog
@@ -76,12 +76,13 @@ class Scoring:
     ) -> None:
         self._pace = Pace() if pace is None else pace
         self._reader = clients.reader()
-        self._enter = enter
+        self._entering = enter
+        self._revoking = False
         self._clock = clock
         self._topics = list(topics)
         self._transactional = transactional_id is not None
         self._restorer = Restorer(self._reader, store, recipe, group, policies or {})
-        self.delivery = Delivery(clients, self._reader, store, transactional_id, enter=enter)
+        self.delivery = Delivery(clients, self._reader, store, transactional_id, enter=self._enter)
         self.ours = Ours()
         self.watchdog = Watchdog(
             clock,
@@ -91,6 +92,11 @@ class Scoring:
         self.rebalances = 0
         self._committed_s = clock()
         self._stopping = False
+
+    def _enter(self, phase: Phase) -> None:
+        """A commit of what goes is part of the revocation, to whoever watches."""
+        if not self._revoking:
+            self._entering(phase)
 
     def stop(self) -> None:
         """Finish the turn in hand, commit, save, leave; safe in a signal handler."""
@@ -139,7 +145,9 @@ class Scoring:
         self._enter("revoke")
         going = list(places)
         if self._transactional and not self._stopping:
+            self._revoking = True
             self._commit(save=[place for place in going if place in self.ours.live])
+            self._revoking = False
         self._let_go(going)
 
     def on_lost(self, places: Iterable[Place]) -> None:
