@@ -1,0 +1,81 @@
+"""What may teach: single anomalies never, floods late, new regimes soon."""
+
+import numpy as np
+import pytest
+
+from stream_dagmm.arithmetic import Floats, on_row_grid
+from stream_dagmm.gate import DIVERSE_SHARE, PATIENCE, SETTLED, Gate, Level, passed
+from stream_dagmm.neighbourhood import log_distance
+
+RANDOM = np.random.default_rng(0)
+USUAL = on_row_grid(RANDOM.normal(size=(512, 4)))
+
+
+def through(gate: Gate, rows: Floats) -> tuple[Floats, Gate]:
+    """Shares of the rows' blocks of 64 that taught, and the gate after them."""
+    shares = []
+    for start in range(0, len(rows), 64):
+        block = on_row_grid(rows[start : start + 64])
+        distances = log_distance(block, USUAL)
+        teaches, gate = passed(gate, block, on_row_grid, distances, distances)
+        shares.append(float(teaches.mean()))
+    return np.array(shares), gate
+
+
+@pytest.fixture(scope="module")
+def settled() -> Gate:
+    return through(Gate.fresh(20_000.0), RANDOM.normal(size=(4_096, 4)))[1]
+
+
+def test_everything_teaches_until_enough_was_learned() -> None:
+    shares, _ = through(Gate.fresh(20_000.0), 100.0 + RANDOM.normal(size=(SETTLED, 4)))
+    assert (shares == 1.0).all()
+
+
+def test_ordinary_rows_teach_but_for_the_strangest_few(settled: Gate) -> None:
+    shares, _ = through(settled, RANDOM.normal(size=(4_096, 4)))
+    assert 0.9 < shares.mean() < 1.0
+
+
+def test_single_anomalies_never_teach(settled: Gate) -> None:
+    rows = RANDOM.normal(size=(2_048, 4))
+    rows[::64] = RANDOM.normal(size=(32, 4)) * 1.0 + np.outer(np.arange(32) - 16.0, np.ones(4))
+    rows[::64] += np.sign(rows[::64]) * 6.0
+    _, gate = through(settled, rows)
+    assert not gate.admits_diverse
+    assert not gate.admits_identical
+
+
+def test_a_flood_waits_as_long_as_the_past_was(settled: Gate) -> None:
+    flood = np.full((int(settled.taught) + 512, 4), 7.0)
+    shares, _ = through(settled, flood)
+    refused = int((shares == 0.0).sum()) * 64
+    assert settled.taught <= refused <= settled.taught + 256
+    assert shares[-1] == 1.0
+
+
+def test_a_diverse_regime_waits_a_tenth_of_the_past(settled: Gate) -> None:
+    regime = 4.0 + RANDOM.normal(size=(2_048, 4))
+    shares, _ = through(settled, regime)
+    patience = max(PATIENCE, DIVERSE_SHARE * settled.taught)
+    assert int((shares < 0.5).sum()) * 64 < 3 * patience
+    assert shares[-1] > 0.9
+
+
+def test_a_level_holds_the_moments_of_its_scores() -> None:
+    scores = RANDOM.normal(3.0, 2.0, size=1_000)
+    level = Level(np.inf, 0.0, 0.0, 0.0)
+    for part in np.split(scores, [1, 10, 400]):
+        level = level.after(part)
+    assert level.mean == pytest.approx(scores.mean())
+    assert level.above(2.0) == pytest.approx(level.mean + 2.0 * level.variance**0.5)
+
+
+def test_a_level_is_unreachable_until_it_is_settled() -> None:
+    assert Level(np.inf, 0.0, 0.0, 0.0).after(np.zeros(SETTLED - 1)).above(2.0) == np.inf
+
+
+def test_the_gate_survives_being_saved(settled: Gate) -> None:
+    again = Gate.fresh(20_000.0).restored(settled.to_state())
+    assert again.score == settled.score
+    assert np.array_equal(again.quarantine, settled.quarantine)
