@@ -2,9 +2,10 @@
 
 from importlib.metadata import version
 
+from stream_dagmm.detectors.autoencoder import StreamAutoencoder
 from stream_dagmm.detectors.dagmm import StreamDAGMM
 from stream_dagmm.detectors.gaussian_mixture import GaussianMixture
 from stream_dagmm.detectors.pca import StreamPCA
 
 __version__ = version("stream-dagmm")
-__all__ = ["GaussianMixture", "StreamDAGMM", "StreamPCA"]
+__all__ = ["GaussianMixture", "StreamAutoencoder", "StreamDAGMM", "StreamPCA"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 import stream_dagmm
-from stream_dagmm import GaussianMixture, StreamPCA
+from stream_dagmm import GaussianMixture, StreamAutoencoder, StreamPCA
 from stream_dagmm.stream import BlockDetector
 
 Make = Callable[..., BlockDetector]
@@ -34,6 +34,10 @@ if hasattr(stream_dagmm, "StreamDAGMM"):
 DETECTORS |= {
     "pca": maker(StreamPCA),
     "pca-one-axis": maker(StreamPCA, n_components=1, half_life=200.0),
+    "autoencoder": maker(StreamAutoencoder),
+    "autoencoder-restrained": maker(
+        StreamAutoencoder, latent=20, noise=0.0, sparsity=0.1, contraction=0.01, half_life=200.0
+    ),
 }
 
 every_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)

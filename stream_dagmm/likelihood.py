@@ -1,0 +1,71 @@
+"""How surprising a reconstruction is: every column by a heavy-tailed law on its own usual scale.
+
+The law is Student's t (`tail` degrees of freedom, infinity being the Gaussian), so one column that
+is absurdly wrong does not outshout many that are wrong; its squared scale is the column's usual
+squared residual, weighted exponentially, and measured on the least surprising rows alone.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stream_dagmm.arithmetic import Floats
+
+TAIL = 5.0
+"""Degrees of freedom: outliers weigh with a logarithm, the rest nearly as under a Gaussian."""
+
+LEAST_SPREAD = 0.05
+"""Squared residual, in squared standard deviations, that is usual at least: a column that is always
+reconstructed perfectly is not thereby infinitely telling."""
+
+SHARE = 0.1
+"""Weight of the latest measurement in the usual squared residual."""
+
+TRUSTED = 0.7
+"""Share of rows, the least surprising, that teach: anomalies are strange before they are learned,
+and so are kept from teaching (trimmed likelihood)."""
+
+
+def cost(residual: Tensor, spread: Tensor, tail: float) -> Tensor:
+    """Minus twice the log likelihood, up to constants, per column [B, D]: the squared residual over
+    the spread [D] for a Gaussian.
+
+    >>> cost(torch.tensor([[2.0]]), torch.tensor([1.0]), math.inf).tolist()
+    [[4.0]]
+    """
+    squares = residual.square() / spread
+    if math.isinf(tail):
+        return squares
+    return (tail + 1.0) * torch.log1p(squares / tail)
+
+
+def row_cost(residual: Floats, spread: Floats, tail: float) -> Floats:
+    """`cost` summed over the columns [B]; each row's bits are its own."""
+    squares = residual * residual / spread
+    if not math.isinf(tail):
+        squares = (tail + 1.0) * np.log1p(squares / tail)
+    return np.asarray(squares.sum(axis=-1))
+
+
+def constant(spread: Floats, tail: float) -> float:
+    """What half the cost lacks to minus the log likelihood, in nats, for columns' spreads [D]."""
+    scale = 0.5 * float(np.log(spread).sum())
+    if math.isinf(tail):
+        return scale + 0.5 * len(spread) * math.log(2.0 * math.pi)
+    norm = math.lgamma(0.5 * tail) - math.lgamma(0.5 * (tail + 1.0))
+    return scale + len(spread) * (norm + 0.5 * math.log(tail * math.pi))
+
+
+def trusted(surprise: Tensor) -> Tensor:
+    """Places of the `TRUSTED` share of rows that surprise [B] least."""
+    return surprise.detach().argsort()[: max(1, round(TRUSTED * len(surprise)))]
+
+
+def respread(spread: Floats, residual: Floats, share: float) -> Floats:
+    """The usual squared residuals [D] after those of a memory [R, D], which weigh `share`."""
+    surprise = (residual * residual / spread).sum(axis=1)
+    kept = np.argsort(surprise, kind="stable")[: max(1, round(TRUSTED * len(residual)))]
+    observed = (residual[kept] ** 2).mean(axis=0) + LEAST_SPREAD
+    return np.asarray(spread + max(SHARE, share) * (observed - spread))
