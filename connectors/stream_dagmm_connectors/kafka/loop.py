@@ -92,6 +92,8 @@ class Scoring:
         self.rebalances = 0
         self._committed_s = clock()
         self._stopping = False
+        self._stopped = False
+        """Whether a record was met that must not be passed."""
 
     def _enter(self, phase: Phase) -> None:
         """A commit of what goes is part of the revocation, to whoever watches."""
@@ -223,6 +225,7 @@ class Scoring:
 
     def _stop_at(self, why: str) -> None:
         """What was scored before the record is emitted; then the process ends there."""
+        self._stopped = True
         while not self._commit(save=self.ours.live):
             if not self._recovered():
                 self._watch()
@@ -259,21 +262,41 @@ class Scoring:
     def _commit_if_due(self) -> None:
         waited_ms = 1000 * (self._clock() - self._committed_s)
         full = self.delivery.waiting >= self._pace.commit_every_records
-        if full or (self.delivery.dirty and waited_ms >= self._pace.commit_every_ms):
+        if full or (waited_ms >= self._pace.commit_every_ms and self._behind()):
             every = self._pace.checkpoint_every
             models, saved = self.ours.models, self.ours.saved
             due = [p for p in self.ours.live if models[p].progress.records - saved[p] >= every]
             self._commit(save=due)
 
+    def _behind(self) -> bool:
+        """Whether committing would say anything new, markers that were passed included: else the
+        lag behind a transactional producer would stay at 1."""
+        if self.delivery.dirty:
+            return True
+        stands = {place: self.delivery.stand(place).offset for place in self.ours.live}
+        return any(self._reached(place) > (at or 0) for place, at in stands.items())
+
+    def _reached(self, place: Place) -> int:
+        """The offset to commit: beyond the last record, and beyond markers where that is known.
+
+        Within a callback the reader must not be asked; at a stop it has given records that were
+        not passed.
+        """
+        after = self.ours.models[place].progress.next_offset
+        if self._revoking or self._stopped:
+            return after
+        return max(after, self._reader.position(place) or 0)
+
     def _commit(self, save: Sequence[Place]) -> bool:
-        if not self.delivery.dirty and not save:
+        if not save and not self._revoking and not self._behind():
             return True
         progress = {}
         for place in self.ours.live:
-            at = self.ours.models[place].progress
-            stand = self.delivery.stand(place)
-            if at.next_offset > (stand.offset or 0) or place in save:
-                progress[place] = (at, max(at.next_offset, stand.offset or 0))
+            reached = self._reached(place)
+            if reached != self.delivery.stand(place).offset or place in save:
+                progress[place] = (self.ours.models[place].progress, reached)
+        if not progress and not self.delivery.dirty:
+            return True
         saves = {place: self._save(place) for place in save}
         done = self.delivery.commit(progress, saves)
         if done:

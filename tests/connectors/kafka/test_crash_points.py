@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,7 +11,7 @@ from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Place
 from stream_dagmm_connectors.kafka.loop import Scoring
-from stream_dagmm_connectors.kafka.pacing import Pace
+from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.scoring import Judgement
 from tests.connectors.fakes import ZScore
@@ -33,13 +34,21 @@ def fresh() -> FakeKafka:
     return kafka
 
 
-def process(kafka: FakeKafka, trap: Trap, *, exactly_once: bool = True) -> Scoring:
+def process(
+    kafka: FakeKafka,
+    trap: Trap,
+    *,
+    exactly_once: bool = True,
+    recipe: Recipe = RECIPE,
+    policies: Mapping[Kind, Policy] | None = None,
+) -> Scoring:
     clients = FakeClients(kafka, trap)
     ticks = itertools.count()
     return Scoring(
         clients,
         TopicStore("checkpoints", clients.log_reader(), keep=2),
-        RECIPE,
+        recipe,
+        policies=policies,
         topics=["events"],
         group="group",
         transactional_id="writer" if exactly_once else None,

@@ -1,0 +1,188 @@
+"""A partition that is not as it was left stops the process with the next step, or begins anew."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+
+from stream_dagmm_connectors.kafka.checkpoint_directory import ORPHAN_AGE_S, DirectoryStore
+from stream_dagmm_connectors.kafka.checkpoint_topic import CHUNK_BYTES, TopicStore
+from stream_dagmm_connectors.kafka.checkpoints import Key, Store
+from stream_dagmm_connectors.kafka.client import Committed, Place
+from stream_dagmm_connectors.kafka.pacing import Kind
+from stream_dagmm_connectors.kafka.restoring import Stopped
+from stream_dagmm_connectors.scoring import Judgement
+from tests.connectors.kafka.fakes import FakeClients, FakeKafka, FakeWriter, Trap
+from tests.connectors.kafka.test_crash_points import (
+    DONE,
+    EVENTS,
+    PARTITIONS,
+    RECIPE,
+    TOPICS,
+    fresh,
+    process,
+    run,
+)
+
+FIRST = Place("events", 0)
+KEY = Key("group", "topic", 0, "lineage")
+
+
+def left() -> FakeKafka:
+    """Kafka as a whole run leaves it, with more events to come."""
+    kafka = fresh()
+    run(process(kafka, Trap()), kafka)
+    for partition in range(PARTITIONS):
+        kafka.append(Place("events", partition), b'{"a": 1.0}', None, DONE)
+    return kafka
+
+
+def renamed(kafka: FakeKafka, **changes: object) -> None:
+    """Change what is committed beside the first partition's offset."""
+    was = kafka.offsets[FIRST]
+    words = orjson.loads(was.metadata) | changes
+    kafka.offsets[FIRST] = Committed(was.offset, orjson.dumps(words).decode())
+
+
+def moved(kafka: FakeKafka) -> None:
+    kafka.offsets[FIRST] = Committed(5, "")
+
+
+def beyond(kafka: FakeKafka) -> None:
+    """The log was truncated, and came to new records since."""
+    kafka.offsets[FIRST] = kafka.offsets[FIRST]._replace(offset=EVENTS + 100)
+
+
+def rewritten(kafka: FakeKafka) -> None:
+    """Other bytes at an old offset, and no checkpoint to begin from."""
+    renamed(kafka, checkpoint=None)
+    record, transaction = kafka.logs[FIRST][3]
+    kafka.logs[FIRST][3] = (record._replace(value=b'{"a": 99.0}'), transaction)
+
+
+SURPRISES: list[tuple[Kind, Callable[[FakeKafka], None], str]] = [
+    ("moved-offsets", moved, "somebody moved it"),
+    ("new-topic", lambda kafka: renamed(kafka, topic_id="another"), "deleted and made again"),
+    ("new-arithmetic", lambda kafka: renamed(kafka, arithmetic="0" * 16), "same kind of machine"),
+    ("new-configuration", lambda kafka: renamed(kafka, lineage="0" * 16), "run it as it was"),
+    ("lost-history", beyond, "not in the log any more"),
+    ("lost-history", rewritten, "deleted, compacted or changed"),
+]
+
+
+@pytest.mark.parametrize(("kind", "spoil", "words"), SURPRISES)
+def test_a_surprise_stops_the_process_and_says_what_to_do(
+    kind: Kind, spoil: Callable[[FakeKafka], None], words: str
+) -> None:
+    kafka = left()
+    spoil(kafka)
+    before = len(kafka.visible(Place("scored", 0)))
+    with pytest.raises(Stopped, match=words) as stopped:
+        process(kafka, Trap()).run()
+    assert f"--on-{kind} new-lineage" in str(stopped.value)
+    assert len(kafka.visible(Place("scored", 0))) == before
+
+
+@pytest.mark.parametrize(("kind", "spoil", "words"), SURPRISES)
+def test_a_surprise_that_is_allowed_begins_a_new_lineage_with_its_parent(
+    kind: Kind, spoil: Callable[[FakeKafka], None], words: str
+) -> None:
+    kafka = left()
+    was = orjson.loads(kafka.offsets[FIRST].metadata)
+    spoil(kafka)
+    one = process(kafka, Trap(), policies={kind: "new-lineage"})
+    one_turn = one.turn
+    turns, arrived = iter(range(30)), [False]
+
+    def counted() -> None:
+        one_turn()
+        if next(turns, None) is None:
+            one.stop()
+        elif one.ours.live and not any(arrived):
+            arrived.append(True)
+            kafka.append(FIRST, b'{"a": 2.0}', None, DONE)
+
+    one.turn = counted  # type: ignore[method-assign]
+    one.run()
+    words_now = orjson.loads(kafka.offsets[FIRST].metadata)
+    assert words_now["lineage"] != was["lineage"]
+    assert words_now["records"] >= 1
+    assert words_now["parent"] is None or kind != "moved-offsets"
+
+
+def test_another_alarm_rate_is_another_configuration() -> None:
+    kafka = left()
+    other = replace(RECIPE, judgement=Judgement(0.01, 0.1))
+    with pytest.raises(Stopped, match="run it as it was"):
+        process(kafka, Trap(), recipe=other).run()
+
+
+def topic_store() -> tuple[Store, FakeWriter]:
+    kafka = FakeKafka(TOPICS)
+    clients = FakeClients(kafka, Trap())
+    writer = FakeWriter(kafka, Trap(), "")
+    writer.start()
+    return TopicStore("checkpoints", clients.log_reader(), keep=2), writer
+
+
+@pytest.fixture(params=["topic", "directory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, FakeWriter]:
+    in_topic, writer = topic_store()
+    return (in_topic if request.param == "topic" else DirectoryStore(tmp_path, keep=2)), writer
+
+
+def test_a_checkpoint_comes_back_by_its_pointer_and_by_a_search(
+    store: tuple[Store, FakeWriter],
+) -> None:
+    kept, writer = store
+    data = hashlib.sha256(b"seed").digest() * (CHUNK_BYTES // 16)  # two chunks and a bit
+    first, earlier = kept.save(writer, KEY, 100, data, [])
+    second, earlier = kept.save(writer, KEY, 200, data[::-1], earlier)
+    assert (found := kept.load(KEY, first)) is not None and found.data == data
+    assert (found := kept.load(KEY, second)) is not None and found.data == data[::-1]
+    assert (found := kept.search(KEY, 199)) is not None and found.offset == 100
+    assert (found := kept.search(KEY, 200)) is not None and found.offset == 200
+    assert kept.search(KEY, 99) is None
+    assert kept.search(KEY._replace(lineage="other"), 200) is None
+    assert [e.offset for e in earlier] == [100, 200]
+
+
+def test_older_checkpoints_get_tombstones() -> None:
+    kept, writer = topic_store()
+    _, earlier = kept.save(writer, KEY, 100, b"one", [])
+    _, earlier = kept.save(writer, KEY, 200, b"two", earlier)
+    _, earlier = kept.save(writer, KEY, 300, b"three", earlier)
+    assert [e.offset for e in earlier] == [200, 300]
+    log = writer._kafka.visible(Place("checkpoints", 0))
+    gone = [orjson.loads(r.key or b"")[4:] for r in log if r.value is None]
+    assert gone == [[100, "manifest"], [100, 0]]
+
+
+def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
+    kept, (_, writer) = DirectoryStore(tmp_path), topic_store()
+    pointer, _ = kept.save(writer, KEY, 100, b"data", [])
+    path = tmp_path / pointer["file"]
+    path.write_bytes(b"dada")
+    with pytest.raises(ValueError, match="is damaged"):
+        kept.load(KEY, pointer)
+    path.unlink()
+    with pytest.raises(ValueError, match="mount the directory"):
+        kept.load(KEY, pointer)
+
+
+def test_orphans_go_after_a_week(tmp_path: Path) -> None:
+    now_s = 0.0
+    kept, (_, writer) = DirectoryStore(tmp_path, keep=1, now_s=lambda: now_s), topic_store()
+    _, earlier = kept.save(writer, KEY, 100, b"one", [])
+    now_s = (tmp_path / next(tmp_path.iterdir()).name).stat().st_mtime + 1
+    _, earlier = kept.save(writer, KEY, 200, b"two", earlier)
+    assert len(list(tmp_path.iterdir())) == 2
+    now_s += ORPHAN_AGE_S
+    kept.save(writer, KEY, 300, b"three", earlier)
+    assert len(list(tmp_path.iterdir())) <= 2
+    assert kept.search(KEY, 199) is None
