@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
-.PHONY: broker broker-stop chaos
+.PHONY: broker broker-stop chaos demo-kafka bench-kafka
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -87,6 +87,14 @@ broker: $(STAMP)
 
 broker-stop:
 	.venv/bin/python -m tests.broker stop
+
+# A broker, a producer of 10,000 real events, the scorer, and its alarms as they come.
+demo-kafka: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.kafka_demo
+
+# A run beside the same client's bare consume -> produce, interleaved.
+bench-kafka: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.kafka_throughput
 
 # Kill scorers N times at random instants, and compare every byte of the output with a reference.
 chaos: $(STAMP)

@@ -1,0 +1,188 @@
+"""What a run costs beside the same client's bare transactional consume -> produce, interleaved.
+
+    python -m tests.benchmarks.kafka_throughput --records 40000 --rounds 3
+
+Each round reads the same records three ways, one after the other: bare (poll, send the value on,
+offsets, commit, at the run's own pace), with a detector of no cost, and with a real one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata
+from river import datasets
+
+import stream_dagmm
+from stream_dagmm_connectors.decoding import Decoder
+from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
+from stream_dagmm_connectors.kafka.connection import Connection
+from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
+from stream_dagmm_connectors.kafka.loop import Scoring
+from stream_dagmm_connectors.kafka.pacing import Pace
+from stream_dagmm_connectors.kafka.partition import Recipe
+from stream_dagmm_connectors.scoring import Detector, Judgement
+from tests.broker.broker import Broker
+from tests.broker.topics import make_topic
+
+COMMIT_RECORDS = 10_000
+POLL_RECORDS = 1_000
+NUMBERS = itertools.count()
+
+
+class Nothing:
+    """A detector of no cost."""
+
+    learned = 0
+
+    def score_one(self, x: Mapping[str, Any], /) -> float:
+        """0."""
+        return 0.0
+
+    def learn_one(self, x: Mapping[str, Any], /) -> None:
+        """Nothing."""
+
+    def prequential(
+        self, X: Sequence[Mapping[str, Any]], explain_where: Callable[[Any], Any]
+    ) -> tuple[Any, dict[int, Any]]:
+        """As many zeros, none of them explained."""
+        scores = np.zeros(len(X))
+        explain_where(scores)
+        return scores, {}
+
+    def to_state(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Nothing:
+        """The same."""
+        return cls()
+
+
+def fill(broker: Broker, topic: str, count: int) -> None:
+    """Shuttle's events as JSON, again and again."""
+    producer = KafkaProducer(**broker.client(), linger_ms=20, batch_size=256 << 10)
+    rows = [json.dumps(x).encode() for x, _ in datasets.Shuttle()]
+    for number in range(count):
+        producer.send(topic, rows[number % len(rows)], partition=0)
+    producer.close()
+
+
+def bare(broker: Broker, topic: str, count: int) -> float:
+    """Records per second of the client alone."""
+    target = make_topic(broker, f"bare-{next(NUMBERS)}")
+    consumer = KafkaConsumer(
+        topic,
+        **broker.client(),
+        group_id=target,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        metrics_enabled=False,
+    )
+    producer = KafkaProducer(
+        **broker.client(),
+        transactional_id=target,
+        metrics_enabled=False,
+        linger_ms=5,
+        batch_size=256 << 10,
+    )
+    producer.init_transactions()
+    done, sent, began_s = 0, 0, 0.0
+    while done < count:
+        for place, records in consumer.poll(timeout_ms=500, max_records=POLL_RECORDS).items():
+            began_s = began_s or time.perf_counter()
+            if not sent:
+                producer.begin_transaction()
+            futures = [
+                producer.send(target, r.value, key=r.key, partition=0, timestamp_ms=r.timestamp)
+                for r in records
+            ]
+            sent += len(futures)
+            done += len(records)
+            if sent >= COMMIT_RECORDS or done >= count:
+                producer.flush()
+                offset = OffsetAndMetadata(records[-1].offset + 1, "", -1)
+                producer.send_offsets_to_transaction({place: offset}, consumer.group_metadata())
+                producer.commit_transaction()
+                sent = 0
+    rate = count / (time.perf_counter() - began_s)
+    consumer.close()
+    producer.close()
+    return rate
+
+
+def ours(broker: Broker, topic: str, count: int, detector: type[Any]) -> float:
+    """Records per second of a run, from its first poll with records to its last commit."""
+    target = make_topic(broker, f"ours-{next(NUMBERS)}")
+    checkpoints = make_topic(broker, f"{target}-checkpoints")
+    clients = KafkaClients(Connection(broker.bootstrap), group=target)
+
+    def fresh() -> Detector:
+        made: Detector = detector()
+        return made
+
+    one = Scoring(
+        clients,
+        TopicStore(checkpoints, clients.log_reader()),
+        Recipe(fresh, Judgement(), Decoder, target, target),
+        topics=[topic],
+        group=target,
+        transactional_id=target,
+        pace=Pace(
+            poll_records=POLL_RECORDS,
+            commit_every_records=COMMIT_RECORDS,
+            commit_every_ms=60_000,
+            checkpoint_every=10**9,
+        ),
+    )
+    turn, began = one.turn, [0.0, 0.0]
+
+    def timed() -> None:
+        turn()
+        live = one.ours.live
+        if live and not began[0]:
+            began[0] = time.perf_counter()
+        if live and one.ours.models[live[0]].progress.records >= count:
+            one._commit(save=[])
+            began[1] = time.perf_counter()
+            one.stop()
+
+    one.turn = timed  # type: ignore[method-assign]
+    one.run()
+    return count / (began[1] - began[0])
+
+
+def main() -> None:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--detector", default="StreamDAGMM")
+    said = parser.parse_args()
+    kind = getattr(stream_dagmm, said.detector)
+    figures: dict[str, list[float]] = {"bare": [], "no cost": [], said.detector: []}
+    with Broker() as broker:
+        topic = make_topic(broker, "events")
+        fill(broker, topic, said.records)
+        for _ in range(said.rounds):
+            figures["bare"].append(bare(broker, topic, said.records))
+            figures["no cost"].append(ours(broker, topic, said.records, Nothing))
+            figures[said.detector].append(ours(broker, topic, said.records, kind))
+    base = statistics.median(figures["bare"])
+    for name, rates in figures.items():
+        middle = statistics.median(rates)
+        shown = ", ".join(f"{rate:,.0f}" for rate in rates)
+        print(f"{name:20} {middle:10,.0f}/s  {middle / base:5.2f} of bare  ({shown})")
+
+
+if __name__ == "__main__":
+    main()
