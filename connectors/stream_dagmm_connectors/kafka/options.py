@@ -106,6 +106,8 @@ class RunOptions(NamedTopics):
         None, ge=0, le=65535, description="serve /metrics, /healthz and /readyz on this port"
     )
 
+    metrics_host: str = Field("127.0.0.1", description="address to serve them on")
+
     @model_validator(mode="after")
     def _skips_can_be_read(self) -> Self:
         self.skips()

@@ -16,6 +16,7 @@ from stream_dagmm_connectors.kafka.checkpoint_directory import DirectoryStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.checkpoints import Store
 from stream_dagmm_connectors.kafka.client import Clients, Fatal
+from stream_dagmm_connectors.kafka.health import served
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.options import RunOptions
@@ -73,7 +74,12 @@ def run(
     )
     if watch is not None:
         watch(scoring)
-    with stopped_by_signals(scoring):
+    with (
+        stopped_by_signals(scoring),
+        served(scoring, options.metrics_host, options.metrics_port) as port,
+    ):
+        if port is not None:
+            LOG.info("metrics, health and readiness on %s:%d", options.metrics_host, port)
         scoring.run()
 
 
