@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 import stream_dagmm
-from stream_dagmm import GaussianMixture, StreamAutoencoder, StreamPCA
+from stream_dagmm import GaussianMixture, StreamAutoencoder, StreamPCA, StreamVAE
 from stream_dagmm.stream import BlockDetector
 
 Make = Callable[..., BlockDetector]
@@ -38,6 +38,8 @@ DETECTORS |= {
     "autoencoder-restrained": maker(
         StreamAutoencoder, latent=20, noise=0.0, sparsity=0.1, contraction=0.01, half_life=200.0
     ),
+    "vae": maker(StreamVAE),
+    "vae-one-sample": maker(StreamVAE, latent=2, samples=1, half_life=200.0),
 }
 
 every_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)
