@@ -1,0 +1,95 @@
+"""MemStream, written from its paper: a peer that the detectors here must beat.
+
+Bhatia, Jain, Srivastava, Kawaguchi, Hooi: "MemStream: Memory-Based Streaming Anomaly Detection",
+WWW 2022, algorithm 1. A denoising autoencoder is trained once, on the first memory; an event's
+score is the L1 distance of its code to the nearest code in memory (the paper's sum over K
+neighbours with its discount gamma = 0); an event that scores no more than beta replaces the oldest
+in memory, and mean and deviation, which standardise the next event, are those of the memory.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from stream_dagmm.arithmetic import Floats
+
+MEMORY = 256
+"""Rows in memory: what the authors take for KDD Cup 1999. Fewer where a stream is short."""
+
+BETA_QUANTILE = 0.95
+"""The paper gives each data set a beta of its own, from 0.0001 to 10. Without tuning it is this
+quantile of the distances of the first memory's codes to their nearest others."""
+
+EPOCHS, LEARNING_RATE, NOISE = 5_000, 0.01, 0.001
+"""The authors' values; the code has twice as many dimensions as the row."""
+
+
+class MemStream:
+    """Cold when its first memory is the stream's first rows, label-clean when it is known rows."""
+
+    def __init__(self, memory: Floats, seed: int = 0, epochs: int = EPOCHS) -> None:
+        self.rows = memory.copy()
+        self._measure()
+        standard = self._standardise(memory)
+        self.weight, self.bias = encoder(standard, seed, epochs)
+        self.codes = np.tanh(standard @ self.weight + self.bias)
+        self.beta = float(np.quantile(nearest_others(self.codes), BETA_QUANTILE))
+        self.learned = 0
+
+    def score_and_learn(self, row: Floats) -> float:
+        """The score of a row [D], which the memory then takes in if it is ordinary."""
+        code = np.tanh(self._standardise(row) @ self.weight + self.bias)
+        score = float(np.abs(self.codes - code).sum(axis=1).min())
+        if score <= self.beta:
+            oldest = self.learned % len(self.rows)
+            self.rows[oldest], self.codes[oldest] = row, code
+            self.learned += 1
+            self._measure()
+        return score
+
+    def _measure(self) -> None:
+        self.mean = self.rows.mean(axis=0)
+        varies = (self.rows != self.rows[0]).any(axis=0)
+        deviation = np.where(varies, self.rows.std(axis=0), np.inf)
+        self.deviation = np.where(deviation > 0.0, deviation, np.inf)  # the paper: constant is 0
+
+    def _standardise(self, rows: Floats) -> Floats:
+        return np.asarray((rows - self.mean) / self.deviation)
+
+
+def encoder(standard: Floats, seed: int, epochs: int) -> tuple[Floats, Floats]:
+    """Weight [D, 2 D] and bias [2 D] of the autoencoder's first layer, trained on all rows."""
+    width = standard.shape[1]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(width, 2 * width), nn.Tanh(), nn.Linear(2 * width, width))
+        rows = torch.from_numpy(standard).float()
+        optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+        for _ in range(epochs):
+            optimiser.zero_grad()
+            loss = nn.functional.mse_loss(network(rows + NOISE * torch.randn_like(rows)), rows)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    weight, bias = (p.detach().double().numpy() for p in network[0].parameters())
+    return weight.T.copy(), bias
+
+
+def nearest_others(codes: Floats) -> Floats:
+    """L1 distance [M] of each code to the nearest of the others."""
+    distances = np.array([np.abs(codes - code).sum(axis=1) for code in codes])
+    np.fill_diagonal(distances, np.inf)
+    return np.asarray(distances.min(axis=1))
+
+
+def cold(rows: Floats, first: int, seed: int, epochs: int) -> Floats:
+    """Scores [B]; the first memory is the first rows, which score 0, no more than `first`."""
+    size = min(MEMORY, first)
+    detector = MemStream(rows[:size], seed, epochs)
+    scores = [detector.score_and_learn(row) for row in rows[size:]]
+    return np.concatenate([np.zeros(size), scores])
+
+
+def label_clean(rows: Floats, normal: Floats, first: int, seed: int, epochs: int) -> Floats:
+    """Scores [B]; the first memory is the first rows that are known to be normal."""
+    detector = MemStream(normal[: min(MEMORY, first)], seed, epochs)
+    return np.array([detector.score_and_learn(row) for row in rows])

@@ -1,0 +1,194 @@
+"""`make bench-quality DATA=folder`: how well anomalies are found, beside what others find.
+
+Cold start, no labels, each event scored before it is learned; the scores from the 512th event on
+count (from the 64th where a stream has under 3,000). One JSON line per stream, method and seed goes
+to the results as the run ends; what has its line already is not run again, so an interrupted run
+goes on where it was. At the end the tables of all lines are printed, in Markdown.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+import stream_dagmm
+from stream_dagmm.arithmetic import Floats
+from tests.benchmarks import streams, tables
+from tests.benchmarks.peers import METHODS, SLOW_ROWS, Method, Scored
+from tests.benchmarks.streams import Bools, Stream
+from tests.threads import threads
+
+RESULTS = Path(__file__).parent / "results" / "quality.jsonl"
+SEEDS = 5
+WINDOW, LEAST_OF_A_CLASS = 1_000, 5
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing, then print the tables."""
+    given = parser().parse_args(arguments)
+    for name in given.methods or []:
+        if name not in METHODS:
+            sys.exit(f"no method is called {name!r}; choose from {'; '.join(METHODS)}")
+    if given.folder is not None:
+        with threads(1):
+            measure(given)
+    print(report(read(given.results), given.rows))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("folder", type=Path, nargs="?", help="of the streams; without: tables only")
+    found.add_argument("--methods", nargs="+", help="all unless named", metavar="NAME")
+    found.add_argument("--streams", nargs="+", help="all unless named", metavar="NAME")
+    found.add_argument("--seeds", type=int, default=SEEDS, help="0 up to one less than this")
+    found.add_argument("--rows", type=int, default=streams.ROWS, help="of a stream; 0: all")
+    found.add_argument("--results", type=Path, default=RESULTS, help="file of JSON lines")
+    return found
+
+
+def measure(given: argparse.Namespace) -> None:
+    """Append a line for every run that has none."""
+    done = {key(line) for line in read(given.results)}
+    failed: set[str] = set()
+    of_package, at = code(), commit()  # what this process has imported, whatever changes meanwhile
+    for stream in streams.every(given.folder, given.streams, given.rows):
+        for name, seed in runs(given.methods or list(METHODS), given.seeds):
+            wanted = {"stream": stream.name, "method": name, "seed": seed, "asked": given.rows}
+            wanted["code"] = of_package if METHODS[name].ours else ""
+            if key(wanted) in done or name in failed:
+                continue
+            try:
+                line = wanted | measured(stream, METHODS[name], seed) | {"commit": at}
+            except (OSError, subprocess.CalledProcessError) as error:
+                failed.add(name)  # the environment of its own could not be made
+                print(f"{name} is left out: {error}", file=sys.stderr)
+                continue
+            append(given.results, line)
+            said = (f"{stream.name:15}", f"{name:32}", seed, line["auroc"], line["ap"])
+            print(*said, file=sys.stderr, flush=True)
+
+
+def runs(names: Sequence[str], seeds: int) -> Iterator[tuple[str, int]]:
+    """Each method with each seed that can change something and is not too dear."""
+    for name in names:
+        method = METHODS[name]
+        for seed in range(seeds if method.by_chance and not method.slow else 1):
+            yield name, seed
+
+
+def measured(stream: Stream, method: Method, seed: int) -> dict[str, Any]:
+    """The figures of a run."""
+    given = stream.head(SLOW_ROWS) if method.slow else stream
+    found = method.run(given, seed)
+    return figures(given, found) | {"versions": found.versions}
+
+
+def figures(stream: Stream, found: Scored) -> dict[str, Any]:
+    """Over the events that count; None where they are of one class or a score is no number."""
+    labels, scores = stream.labels[stream.first :], found.scores[stream.first :]
+    not_finite = int((~np.isfinite(scores)).sum())
+    both = labels.any() and not labels.all() and not not_finite
+    return {
+        "rows": len(stream),
+        "not_finite": not_finite,
+        "auroc": _rounded(roc_auc_score(labels, scores)) if both else None,
+        "ap": _rounded(average_precision_score(labels, scores)) if both else None,
+        "windowed_auroc": windowed_auroc(labels, scores) if both and stream.ordered else None,
+        "us_per_event": round(found.seconds / len(stream) * 1e6, 2),
+    }
+
+
+def windowed_auroc(labels: Bools, scores: Floats) -> float | None:
+    """Mean AUROC of the windows that hold enough of both classes; None where there is none."""
+    found = []
+    for start in range(0, len(labels), WINDOW):
+        window = slice(start, start + WINDOW)
+        counts = np.bincount(labels[window], minlength=2)
+        if counts.min() >= LEAST_OF_A_CLASS:
+            found.append(roc_auc_score(labels[window], scores[window]))
+    return _rounded(float(np.mean(found))) if found else None
+
+
+def key(line: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes two lines the same run."""
+    return tuple(line[name] for name in ("stream", "method", "seed", "asked", "code"))
+
+
+def code() -> str:
+    """A hash of the package: when it changes, what was measured of it is measured again."""
+    folder = Path(stream_dagmm.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def commit() -> str:
+    """The commit that is checked out, "+" after it where files differ from it."""
+    folder = Path(__file__).parent
+    said = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=10"]
+    found = subprocess.run(said, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines; one that a crash has cut short is left out."""
+    found = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(text))
+        except json.JSONDecodeError:
+            print(f"{path}: a line is cut short and left out: {text[:60]!r}", file=sys.stderr)
+    return found
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    """One line more, at the beginning of a line even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cut_short = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
+    with path.open("a") as file:
+        file.write("\n" * cut_short + json.dumps(line) + "\n")
+
+
+def report(lines: Sequence[dict[str, Any]], asked: int) -> str:
+    """The tables and what must be said beside them."""
+    lines = [line for line in lines if line["asked"] == asked]
+    newest = {line["method"]: line["code"] for line in lines}
+    own = [
+        tables.Line(**{name: line[name] for name in tables.Line._fields})
+        for line in lines
+        if line["code"] == newest[line["method"]]
+    ]
+    found = tables.cells(own, list(METHODS))
+    names = [p.name for p in streams.PLANS if any(p.name in cell for cell in found.values())]
+    if not names:
+        return "no results yet"
+    cold = [name for name, method in METHODS.items() if method.cold]
+    missing = [name for name in METHODS if name not in found]
+    notes = [f"Behind by more than {tables.FAR_BEHIND}: {said}" for said in behind(found, cold)]
+    notes += tables.steadiness(found, "StreamDAGMM", "StreamDAGMM, untrained")
+    notes += [f"Not measured: {', '.join(missing)}"] if missing else []
+    parts = [tables.summary(found, names, cold), tables.by_stream(found, names)]
+    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
+
+
+def behind(found: tables.Cells, cold: Sequence[str]) -> list[str]:
+    """Where ours falls short."""
+    return tables.behind(found, "StreamDAGMM", "z-score norm", cold)
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 5)
+
+
+if __name__ == "__main__":
+    main()
