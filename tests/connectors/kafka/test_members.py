@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
 from tests.broker.broker import Broker
 from tests.connectors.kafka.member import STOPPED, Member
@@ -119,6 +120,67 @@ def test_a_member_that_slept_past_its_session_emits_nothing_of_what_moved(
         one.send(signal.SIGTERM)
         assert one.wait() == 0, one.said()
     assert_exact(broker, topics)
+
+
+def open_records(broker: Broker, topic: str) -> int:
+    """How many records of partition 0 belong to a transaction that is open."""
+    place, ends = TopicPartition(topic, 0), []
+    for isolation in ("read_uncommitted", "read_committed"):
+        consumer = KafkaConsumer(**broker.client(), isolation_level=isolation)
+        ends.append(consumer.end_offsets([place])[place])
+        consumer.close()
+    return int(ends[0] - ends[1])
+
+
+def test_a_member_that_slept_past_its_transaction_and_is_still_in_the_group_sends_it_again(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "member-sleeper", PARTITIONS)
+    fill_all(broker, topics, 0, 300)
+    told = options(
+        broker,
+        topics,
+        commit_every_ms=8_000,
+        session_timeout_ms=45_000,
+        transaction_timeout_ms=1_000,
+        group_instance_id="sleeper",
+    )
+    with Member(told, tmp_path / "one") as one:
+        until(lambda: open_records(broker, topics.scored) > 0)
+        one.send(signal.SIGSTOP)
+        until(lambda: open_records(broker, topics.scored) == 0)
+        assert count(broker, topics) == 0  # the broker has aborted it
+        one.send(signal.SIGCONT)
+        until(lambda: count(broker, topics) >= 600)
+        one.send(signal.SIGTERM)
+        assert one.wait() == 0, one.said()
+    assert_exact(broker, topics)
+
+
+def test_at_least_once_loses_nothing_to_a_kill_and_repeats_only_equal_records(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "member-least", PARTITIONS)
+    fill_all(broker, topics, 0, 600)
+    told = options(broker, topics, delivery="at-least-once", group_instance_id="one")
+    with Member(told, tmp_path / "one") as one:
+        until(lambda: count(broker, topics) >= 300)
+        one.send(signal.SIGKILL)
+        one.wait()
+    with Member(told, tmp_path / "two") as two:
+        fill_all(broker, topics, 600, 700)
+        until(lambda: ends_with_key(broker, topics, b"key-99"))
+        two.send(signal.SIGTERM)
+        assert two.wait() == 0, two.said()
+    for partition in range(PARTITIONS):
+        expected = reference(broker, topics, recipe(topics), partition)[topics.scored]
+        got = rows(read(broker, topics.scored, partition))
+        assert list(dict.fromkeys(got)) == expected
+
+
+def ends_with_key(broker: Broker, topics: Topics, key: bytes) -> bool:
+    held = [read(broker, topics.scored, partition) for partition in range(PARTITIONS)]
+    return all(records and records[-1].key == key and len(records) >= 700 for records in held)
 
 
 def test_members_that_join_and_leave_change_no_byte(broker: Broker, tmp_path: Path) -> None:
