@@ -182,7 +182,7 @@ def wait_until_done(broker: Broker, topics: Topics) -> None:
 def chaos(kills: int, seed: int, folder: Path) -> dict[str, Any]:
     """Kill, and give the figures."""
     torch.set_num_threads(1)  # forked children must not inherit a pool of threads
-    chance, began_s = random.Random(seed), time.monotonic()
+    chance, began_s, tested = random.Random(seed), time.monotonic(), commit()
     hit: collections.Counter[str] = collections.Counter()
     idle = 0
     with Broker() as broker:
@@ -228,7 +228,7 @@ def chaos(kills: int, seed: int, folder: Path) -> dict[str, Any]:
     return {
         "kills": kills,
         "seed": seed,
-        "commit": commit(),
+        "commit": tested,
         "seconds": round(time.monotonic() - began_s),
         "phases": dict(sorted(hit.items())),
         "lives_that_committed_nothing": idle,

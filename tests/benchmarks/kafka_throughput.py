@@ -152,7 +152,7 @@ def ours(broker: Broker, topic: str, count: int, detector: type[Any]) -> float:
         if live and not began[0]:
             began[0] = time.perf_counter()
         if live and one.ours.models[live[0]].progress.records >= count:
-            one._commit(save=[])
+            one._committing.now(save=[])
             began[1] = time.perf_counter()
             one.stop()
 

@@ -13,48 +13,25 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoints import Store
 from stream_dagmm_connectors.kafka.client import (
     Clients,
     Committed,
+    Fatal,
     Fetched,
     NotYet,
     OutOfRange,
     Place,
 )
-from stream_dagmm_connectors.kafka.delivery import Delivery, Save
+from stream_dagmm_connectors.kafka.committing import Committing
+from stream_dagmm_connectors.kafka.delivery import Delivery
+from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
-from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
+from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.phases import Enter, Phase, unwatched
-from stream_dagmm_connectors.kafka.positions import Progress
 from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
 from stream_dagmm_connectors.kafka.watchdog import Watchdog
-
-
-@dataclass(slots=True)
-class Ours:
-    """The partitions of this process: to be begun, re-learning (with a target), or live."""
-
-    coming: set[Place] = field(default_factory=set)
-    models: dict[Place, PartitionModel] = field(default_factory=dict)
-    targets: dict[Place, Progress] = field(default_factory=dict)
-    saved: dict[Place, int] = field(default_factory=dict)
-    """Records that the model had seen at its last checkpoint."""
-
-    def drop(self, places: Iterable[Place]) -> None:
-        """Forget these."""
-        for place in places:
-            self.coming.discard(place)
-            for held in (self.models, self.targets, self.saved):
-                held.pop(place, None)
-
-    @property
-    def live(self) -> list[Place]:
-        """Partitions whose model stands where the output does."""
-        return [place for place in self.models if place not in self.targets]
 
 
 class Scoring:
@@ -77,7 +54,6 @@ class Scoring:
         self._pace = Pace() if pace is None else pace
         self._reader = clients.reader()
         self._entering = enter
-        self._revoking = False
         self._clock = clock
         self._topics = list(topics)
         self._transactional = transactional_id is not None
@@ -90,14 +66,22 @@ class Scoring:
             exit_after_s=self._pace.exit_after_s,
         )
         self.rebalances = 0
-        self._committed_s = clock()
+        self._committing = Committing(
+            self.ours,
+            self.delivery,
+            self._reader,
+            self._pace,
+            clock,
+            key=self._restorer.key,
+            heard=self.watchdog.heard,
+        )
         self._stopping = False
-        self._stopped = False
-        """Whether a record was met that must not be passed."""
+        self._fatal: Fatal | None = None
+        """What went wrong in a callback, whose errors the client keeps to itself."""
 
     def _enter(self, phase: Phase) -> None:
         """A commit of what goes is part of the revocation, to whoever watches."""
-        if not self._revoking:
+        if not self._committing.revoking:
             self._entering(phase)
 
     def stop(self) -> None:
@@ -125,13 +109,13 @@ class Scoring:
         self._enter("poll")
         self._poll(self._pace.poll_records)
         self._watch()
-        self._commit_if_due()
+        self._committing.if_due()
 
     def _drain(self) -> None:
         """Commit and save what was scored, as far as the brokers answer in time; what is not
         committed then is scored again by the next owner, in equal bytes."""
         deadline_s = self._clock() + self._pace.drain_timeout_s
-        while not self._commit(save=self.ours.live) and self._clock() < deadline_s:
+        while not self._committing.now(save=self.ours.live) and self._clock() < deadline_s:
             self._recovered()
 
     # -- partitions come and go; called from within `poll` --------------------------------------
@@ -147,9 +131,13 @@ class Scoring:
         self._enter("revoke")
         going = list(places)
         if self._transactional and not self._stopping:
-            self._revoking = True
-            self._commit(save=[place for place in going if place in self.ours.live])
-            self._revoking = False
+            self._committing.revoking = True
+            try:
+                self._committing.now(save=[place for place in going if place in self.ours.live])
+            except Fatal as error:
+                self._fatal = error
+            finally:
+                self._committing.revoking = False
         self._let_go(going)
 
     def on_lost(self, places: Iterable[Place]) -> None:
@@ -187,7 +175,7 @@ class Scoring:
 
     def _take(self, place: Place, records: list[Fetched]) -> None:
         model = self.ours.models.get(place)
-        if model is None:
+        if model is None or self._committing.stopped:
             return
         target = self.ours.targets.get(place)
         if target is not None:
@@ -225,8 +213,8 @@ class Scoring:
 
     def _stop_at(self, why: str) -> None:
         """What was scored before the record is emitted; then the process ends there."""
-        self._stopped = True
-        while not self._commit(save=self.ours.live):
+        self._committing.stopped = True
+        while not self._committing.now(save=self.ours.live):
             if not self._recovered():
                 self._watch()
         raise Stopped(why)
@@ -237,6 +225,8 @@ class Scoring:
             batches = self._reader.poll(self._pace.poll_timeout_ms, at_most)
         except OutOfRange as error:
             self._out_of_range(str(error))
+        if self._fatal is not None:
+            raise self._fatal
         for place, records in batches.items():
             self._take(place, records)
         for place in list(self.ours.targets):
@@ -258,57 +248,6 @@ class Scoring:
                     )
 
     # -- commit and recover ---------------------------------------------------------------------
-
-    def _commit_if_due(self) -> None:
-        waited_ms = 1000 * (self._clock() - self._committed_s)
-        full = self.delivery.waiting >= self._pace.commit_every_records
-        if full or (waited_ms >= self._pace.commit_every_ms and self._behind()):
-            every = self._pace.checkpoint_every
-            models, saved = self.ours.models, self.ours.saved
-            due = [p for p in self.ours.live if models[p].progress.records - saved[p] >= every]
-            self._commit(save=due)
-
-    def _behind(self) -> bool:
-        """Whether committing would say anything new, markers that were passed included: else the
-        lag behind a transactional producer would stay at 1."""
-        if self.delivery.dirty:
-            return True
-        stands = {place: self.delivery.stand(place).offset for place in self.ours.live}
-        return any(self._reached(place) > (at or 0) for place, at in stands.items())
-
-    def _reached(self, place: Place) -> int:
-        """The offset to commit: beyond the last record, and beyond markers where that is known.
-
-        Within a callback the reader must not be asked; at a stop it has given records that were
-        not passed.
-        """
-        after = self.ours.models[place].progress.next_offset
-        if self._revoking or self._stopped:
-            return after
-        return max(after, self._reader.position(place) or 0)
-
-    def _commit(self, save: Sequence[Place]) -> bool:
-        if not save and not self._revoking and not self._behind():
-            return True
-        progress = {}
-        for place in self.ours.live:
-            reached = self._reached(place)
-            if reached != self.delivery.stand(place).offset or place in save:
-                progress[place] = (self.ours.models[place].progress, reached)
-        if not progress and not self.delivery.dirty:
-            return True
-        saves = {place: self._save(place) for place in save}
-        done = self.delivery.commit(progress, saves)
-        if done:
-            self._committed_s = self._clock()
-            self.watchdog.heard()
-            self.ours.saved |= {p: self.ours.models[p].progress.records for p in save}
-        return done
-
-    def _save(self, place: Place) -> Save:
-        model = self.ours.models[place]
-        key = self._restorer.key(place, model.progress)
-        return Save(key, model.progress.next_offset, checkpoint.dumps(model.to_state()))
 
     def _recovered(self) -> bool:
         """Make the delivery whole again. The poll before keeps the membership alive, or shows that

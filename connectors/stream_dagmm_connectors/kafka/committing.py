@@ -1,0 +1,94 @@
+"""When to commit, which offset of each partition, and which checkpoints with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stream_dagmm import checkpoint
+from stream_dagmm_connectors.kafka.checkpoints import Key
+from stream_dagmm_connectors.kafka.client import Place, Reader
+from stream_dagmm_connectors.kafka.delivery import Delivery, Save
+from stream_dagmm_connectors.kafka.ours import Ours
+from stream_dagmm_connectors.kafka.pacing import Pace
+from stream_dagmm_connectors.kafka.positions import Progress
+
+
+class Committing:
+    """Commits the live partitions together; those that re-learn have nothing to say yet."""
+
+    def __init__(
+        self,
+        ours: Ours,
+        delivery: Delivery,
+        reader: Reader,
+        pace: Pace,
+        clock: Callable[[], float],
+        *,
+        key: Callable[[Place, Progress], Key],
+        heard: Callable[[], None],
+    ) -> None:
+        self._ours = ours
+        self._delivery = delivery
+        self._reader = reader
+        self._pace = pace
+        self._clock = clock
+        self._key = key
+        self._heard = heard
+        self._committed_s = clock()
+        self.revoking = False
+        """Within a rebalance callback, where the reader must not be asked anything."""
+        self.stopped = False
+        """A record was met that must not be passed."""
+
+    def if_due(self) -> None:
+        """Commit when enough has gathered or enough time has passed, with the checkpoints due."""
+        waited_ms = 1000 * (self._clock() - self._committed_s)
+        full = self._delivery.waiting >= self._pace.commit_every_records
+        if full or (waited_ms >= self._pace.commit_every_ms and self._behind()):
+            every = self._pace.checkpoint_every
+            models, saved = self._ours.models, self._ours.saved
+            due = [p for p in self._ours.live if models[p].progress.records - saved[p] >= every]
+            self.now(save=due)
+
+    def _behind(self) -> bool:
+        """Whether committing would say anything new, markers that were passed included: else the
+        lag behind a transactional producer would stay at 1."""
+        if self._delivery.dirty:
+            return True
+        stands = {place: self._delivery.stand(place).offset for place in self._ours.live}
+        return any(self._reached(place) > (at or 0) for place, at in stands.items())
+
+    def _reached(self, place: Place) -> int:
+        """The offset to commit: beyond the last record, and beyond markers where that is known.
+
+        Within a callback the reader must not be asked; at a stop it has given records that were
+        not passed.
+        """
+        after = self._ours.models[place].progress.next_offset
+        if self.revoking or self.stopped:
+            return after
+        return max(after, self._reader.position(place) or 0)
+
+    def now(self, save: Sequence[Place]) -> bool:
+        """Commit what there is, and checkpoints of these; whether nothing is left to commit."""
+        if not save and not self.revoking and not self._behind():
+            return True
+        progress = {}
+        for place in self._ours.live:
+            reached = self._reached(place)
+            if reached != self._delivery.stand(place).offset or place in save:
+                progress[place] = (self._ours.models[place].progress, reached)
+        if not progress and not self._delivery.dirty:
+            return True
+        saves = {place: self._save(place) for place in save}
+        done = self._delivery.commit(progress, saves)
+        if done:
+            self._committed_s = self._clock()
+            self._heard()
+            self._ours.saved |= {p: self._ours.models[p].progress.records for p in save}
+        return done
+
+    def _save(self, place: Place) -> Save:
+        model = self._ours.models[place]
+        key = self._key(place, model.progress)
+        return Save(key, model.progress.next_offset, checkpoint.dumps(model.to_state()))
