@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from stream_dagmm.arithmetic import Floats
+from tests.benchmarks.adam import Adam
 
 BLOCK = 256
 CLIP = 10.0
@@ -129,7 +130,7 @@ class DenoisingAutoencoder:
             )
         self.moments, self.noise = Moments(width), noise
         self.random = torch.Generator().manual_seed(seed)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=0.01)
+        self.optimiser = Adam(list(self.network.parameters()), 0.01)
 
     def score(self, rows: Floats) -> Floats:
         """Of standardised rows, without noise."""
@@ -142,10 +143,7 @@ class DenoisingAutoencoder:
         self.moments.learn(rows)
         for part in torch.split(self._tensor(rows), 32):
             noise = self.noise * torch.randn(part.shape, generator=self.random)
-            self.optimiser.zero_grad()
-            loss = nn.functional.mse_loss(self.network(part + noise), part)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
+            self.optimiser.step(nn.functional.mse_loss(self.network(part + noise), part))
 
     def _tensor(self, rows: Floats) -> torch.Tensor:
         return torch.from_numpy(self.moments.standardise(rows)).float()

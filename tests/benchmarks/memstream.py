@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from stream_dagmm.arithmetic import Floats
+from tests.benchmarks.adam import Adam
 
 MEMORY = 256
 """Rows in memory: what the authors take for KDD Cup 1999. Fewer where a stream is short."""
@@ -64,12 +65,10 @@ def encoder(standard: Floats, seed: int, epochs: int) -> tuple[Floats, Floats]:
         torch.manual_seed(seed)
         network = nn.Sequential(nn.Linear(width, 2 * width), nn.Tanh(), nn.Linear(2 * width, width))
         rows = torch.from_numpy(standard).float()
-        optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+        optimiser = Adam(list(network.parameters()), LEARNING_RATE)
         for _ in range(epochs):
-            optimiser.zero_grad()
-            loss = nn.functional.mse_loss(network(rows + NOISE * torch.randn_like(rows)), rows)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            given = rows + NOISE * torch.randn_like(rows)
+            optimiser.step(nn.functional.mse_loss(network(given), rows))
     weight, bias = (p.detach().double().numpy() for p in network[0].parameters())
     return weight.T.copy(), bias
 

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from river import anomaly, preprocessing
 
 from stream_dagmm import StreamDAGMM
@@ -98,16 +97,10 @@ def memstream_label_clean(stream: Stream, seed: int) -> Scored:
 
 def timed(found: Callable[[], Floats], *packages: str) -> Scored:
     """What is found, with the process time that it took and the versions of the packages."""
-    warm_up()
     before = time.process_time()
     scores = found()
     seconds = time.process_time() - before
     return Scored(scores, seconds, {name: version(name) for name in ("numpy", *packages)})
-
-
-def warm_up() -> None:
-    """The first optimiser of a process costs a second that is nobody's."""
-    torch.optim.Adam([torch.zeros(1, requires_grad=True)]).step()
 
 
 def standardised(rows: Floats) -> Floats:
