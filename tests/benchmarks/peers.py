@@ -92,7 +92,7 @@ def memstream_label_clean(stream: Stream, seed: int) -> Scored:
     """The first memory is known to be normal."""
     rows, normal = stream.rows, stream.rows[~stream.labels]
     epochs = memstream.EPOCHS
-    return timed(lambda: memstream.label_clean(rows, normal, stream.first, seed, epochs), "torch")
+    return timed(lambda: memstream.label_clean(rows, normal, seed, epochs), "torch")
 
 
 def timed(found: Callable[[], Floats], *packages: str) -> Scored:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.benchmarks.memstream import MemStream, cold, label_clean, nearest_others
+from tests.benchmarks.memstream import BETA, MemStream, cold, label_clean
 
 ROWS = np.random.default_rng(0).normal(size=(300, 3))
 FAR = np.array([9.0, -9.0, 9.0])
@@ -21,14 +21,14 @@ def test_the_score_is_the_distance_to_the_nearest_code() -> None:
 
 def test_a_strange_row_is_not_remembered() -> None:
     detector = MemStream(ROWS[:16], epochs=EPOCHS)
-    assert detector.score_and_learn(FAR) > detector.beta
+    assert detector.score_and_learn(FAR) > BETA
     np.testing.assert_array_equal(detector.rows, ROWS[:16])
 
 
 def test_an_ordinary_row_takes_the_place_of_the_oldest() -> None:
     detector = MemStream(ROWS[:16], epochs=EPOCHS)
     for row in (ROWS[3], ROWS[5]):
-        assert detector.score_and_learn(row) <= detector.beta
+        assert detector.score_and_learn(row) <= BETA
     np.testing.assert_array_equal(detector.rows[:3], ROWS[[3, 5, 2]])
     np.testing.assert_array_equal(detector.mean, detector.rows.mean(axis=0))
 
@@ -52,9 +52,4 @@ def test_cold_the_first_memory_scores_0() -> None:
 
 def test_label_clean_it_begins_with_what_is_known_to_be_normal() -> None:
     rows = np.vstack([FAR, ROWS[:40]])
-    assert label_clean(rows, ROWS[:40], 32, 0, EPOCHS).argmax() == 0
-
-
-def test_the_nearest_other_is_never_the_code_itself() -> None:
-    codes = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 4.0]])
-    np.testing.assert_array_equal(nearest_others(codes), [2.0, 2.0, 3.0])
+    assert label_clean(rows, ROWS[:40], 0, EPOCHS).argmax() == 0
