@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 import stream_dagmm
-from stream_dagmm import GaussianMixture, StreamAutoencoder, StreamPCA, StreamVAE
+from stream_dagmm import GaussianMixture, StreamAutoencoder, StreamGLGAE, StreamPCA, StreamVAE
 from stream_dagmm.stream import BlockDetector
 
 Make = Callable[..., BlockDetector]
@@ -40,6 +40,9 @@ DETECTORS |= {
     ),
     "vae": maker(StreamVAE),
     "vae-one-sample": maker(StreamVAE, latent=2, samples=1, half_life=200.0),
+    "glgae": maker(StreamGLGAE),
+    "glgae-exact": maker(StreamGLGAE, encoding="exact", n_components=5, half_life=200.0),
+    "glgae-lower-bound": maker(StreamGLGAE, encoding="lower-bound", background=0.0, latent=3),
 }
 
 every_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)
