@@ -38,7 +38,10 @@ def on_row_grid(rows: Floats) -> Floats:
 def rounded(rows: Floats) -> Floats:
     """`on_row_grid` for rows that lie in [-16, 16] already."""
     scale = 2.0**ROW_FRACTION_BITS
-    return np.asarray(np.rint(rows * scale) * (1.0 / scale))
+    units = rows * scale
+    np.rint(units, out=units)
+    units *= 1.0 / scale
+    return units
 
 
 def on_column_grid(matrix: Floats) -> Floats:
@@ -65,8 +68,22 @@ def squared_distances(rows: Floats, others: Floats) -> Floats:
     >>> squared_distances(a, np.vstack([a, a + 1.0])).tolist()
     [[0.0, 2.0]]
     """
+    return squared_distances_to(distance_operand(others), rows)
+
+
+def distance_operand(others: Floats) -> Floats:
+    """What `squared_distances_to` takes for the others [R, D]: an array [D + 2, R]."""
+    right = np.column_stack([others, np.ones(len(others)), (others * others).sum(axis=1)])
+    return np.ascontiguousarray(right.T)
+
+
+def squared_distances_to(operand: Floats, rows: Floats) -> Floats:
+    """`squared_distances` of rows [B, D] to others that were prepared once."""
     # One product: |x|^2 + |y|^2 - 2 x y = [-2 x, |x|^2, 1] [y, 1, |y|^2]; no partial sum exceeds
     # 2^53 units of 2^-32 for D up to 2048.
-    left = np.column_stack([-2.0 * rows, (rows * rows).sum(axis=1), np.ones(len(rows))])
-    right = np.column_stack([others, np.ones(len(others)), (others * others).sum(axis=1)])
-    return np.asarray(left @ right.T)
+    size = rows.shape[1]
+    left = np.empty((len(rows), size + 2))
+    left[:, :size] = -2.0 * rows
+    left[:, size] = (rows * rows).sum(axis=1)
+    left[:, size + 1] = 1.0
+    return np.asarray(left @ operand)

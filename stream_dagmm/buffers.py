@@ -39,9 +39,9 @@ class Reservoir(NamedTuple):
         """The reservoir after the rows [B, W'] were offered to it, in order; held rows are missing
         in the columns that are new."""
         fill = min(self.size - len(self.rows), len(rows))
-        width = rows.shape[1] - self.rows.shape[1]
-        older = np.pad(self.rows, ((0, 0), (0, width)), constant_values=np.nan)
-        held = np.vstack([older, rows[:fill]])
+        held = np.full((len(self.rows) + fill, rows.shape[1]), np.nan)
+        held[: len(self.rows), : self.rows.shape[1]] = self.rows
+        held[len(self.rows) :] = rows[:fill]
         late = rows[fill:]
         numbers = self.offered + fill + 1 + np.arange(len(late))
         taken = random.random(len(late)) * np.minimum(numbers, self.memory) < self.size

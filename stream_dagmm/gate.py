@@ -144,7 +144,7 @@ def passed(
     strange = scores > gate.score.above(STRANGE)
     waiting = np.vstack([_padded(gate.quarantine, rows.shape[1]), rows[strange]])
     kinds = np.full(len(rows), -1)
-    kinds[strange] = _kinds(gate.distance, standardised(rows[strange]), standardised(waiting))
+    kinds[strange] = _kinds(gate.distance, waiting, int(strange.sum()), standardised)
     teaches = (
         ~strange
         | ((kinds == DIVERSE) & gate.admits_diverse)
@@ -162,13 +162,18 @@ def passed(
     )
 
 
-def _kinds(level: Level, strange: Floats, waiting: Floats) -> npt.NDArray[np.int64]:
-    if len(waiting) < ENOUGH or not len(strange):
-        return np.full(len(strange), NOVEL)
-    apart = neighbourhood.log_distance(strange, waiting)
+def _kinds(
+    level: Level, waiting: Floats, count: int, standardised: Callable[[Floats], Floats]
+) -> npt.NDArray[np.int64]:
+    """Of the last `count` rows that wait."""
+    if len(waiting) < ENOUGH or not count:
+        return np.full(count, NOVEL)
+    waiting = standardised(waiting)
+    apart = neighbourhood.log_distance(waiting[-count:], waiting)
     near = apart < level.mean - NEAR * math.sqrt(level.variance)
     return np.where(near, IDENTICAL, np.where(apart < level.above(FAR), DIVERSE, NOVEL))
 
 
 def _padded(rows: Floats, width: int) -> Floats:
-    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=np.nan)
+    missing = np.full((len(rows), width - rows.shape[1]), np.nan)
+    return np.hstack([rows, missing])

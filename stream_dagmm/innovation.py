@@ -13,6 +13,8 @@ from stream_dagmm.scaling import LARGEST
 MEMORY = 10.0
 """Events: short enough to follow any drift that is not a jump, long enough to average noise."""
 
+SHARE = 1.0 / MEMORY
+
 
 def follow(level: Floats, rows: Floats, frozen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """The levels [B, D] that the rows [B, D] meet one after the other, and the level [D] after
@@ -27,13 +29,14 @@ def follow(level: Floats, rows: Floats, frozen: npt.NDArray[np.bool_]) -> tuple[
     current = np.append(level, np.full(rows.shape[1] - len(level), np.nan))
     known = not np.isnan(current).any()
     complete = not np.isnan(rows).any()
-    for place in range(len(rows)):
+    for place, still in enumerate(frozen.tolist()):
         levels[place] = current
-        if not frozen[place]:
-            row = rows[place]
-            if not (known and complete):
-                current = np.where(np.isnan(current), row, current)
-                row = np.where(np.isnan(row), current, row)
-                known = not np.isnan(current).any()
-            current = current + (row - current) / MEMORY
+        if still:
+            continue
+        row = rows[place]
+        if not (known and complete):
+            current = np.where(np.isnan(current), row, current)
+            row = np.where(np.isnan(row), current, row)
+            known = not np.isnan(current).any()
+        current = current + (row - current) * SHARE
     return levels, current

@@ -41,6 +41,14 @@ class Readout(NamedTuple):
     """[K] log weight - 1/2 log det(2 pi Sigma)."""
 
 
+class Standing(NamedTuple):
+    """A `Readout` for torch: a mixture that stands still while gradients reach the rows."""
+
+    whitening: Tensor
+    offset: Tensor
+    constant: Tensor
+
+
 def weights(mixture: Mixture) -> Tensor:
     """Mixing proportions phi [K]."""
     return mixture.mass / mixture.mass.sum()
@@ -132,11 +140,19 @@ def row_energy(prepared: Readout, rows: Floats, tail: float = math.inf) -> Float
     return np.asarray(-top - np.log(np.exp(log_densities - top[:, None]).sum(axis=1)))
 
 
-def standing_energy(prepared: Readout, rows: Tensor) -> Tensor:
-    """`energy` [B] of rows [B, Z] under a mixture that stands still: gradients reach the rows."""
-    whitening, offset, constant = map(torch.from_numpy, prepared)
-    white = (rows @ whitening - offset).view(len(rows), len(constant), -1)
-    return -torch.logsumexp(constant - 0.5 * white.square().sum(dim=2), dim=1)
+def standing(prepared: Readout, dtype: torch.dtype) -> Standing:
+    """The mixture as torch's operands."""
+    return Standing(*(torch.from_numpy(array).to(dtype) for array in prepared))
+
+
+def standing_white(past: Standing, rows: Tensor) -> Tensor:
+    """Rows [B, Z] less each component's mean, whitened by it, [B, K, Z]; gradients pass."""
+    return (rows @ past.whitening - past.offset).view(len(rows), len(past.constant), -1)
+
+
+def standing_log_joint(past: Standing, white: Tensor) -> Tensor:
+    """`log_joint` [B, K] of rows that were whitened [B, K, Z]."""
+    return past.constant - 0.5 * white.square().sum(dim=2)
 
 
 def row_responsibilities(prepared: Readout, rows: Floats) -> Floats:

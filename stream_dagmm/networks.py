@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from torch.optim.adam import adam
 
 from stream_dagmm.arithmetic import Floats, on_column_grid, on_row_grid, rounded
 
 Layer = tuple[Tensor, Tensor]
 Network = tuple[Layer, ...]
 ExactNetwork = tuple[tuple[Floats, Floats], ...]
+
+FIRST_DECAY, SECOND_DECAY, LEAST_ROOT = 0.9, 0.999, 1e-8
+"""Adam's beta_1, beta_2 and epsilon, as its authors recommend."""
 
 
 class Moments(NamedTuple):
@@ -48,6 +50,28 @@ def forward(network: Network, rows: Tensor) -> Tensor:
     return rows @ weight + bias
 
 
+def activations(network: Network, rows: Tensor) -> list[Tensor]:
+    """What each layer is given for rows [B, in], and at the end the outputs [B, out]."""
+    layers = [rows]
+    for weight, bias in network[:-1]:
+        layers.append(torch.addmm(bias, layers[-1], weight).tanh_())
+    weight, bias = network[-1]
+    return [*layers, torch.addmm(bias, layers[-1], weight)]
+
+
+def gradient(network: Network, layers: list[Tensor], slope: Tensor) -> tuple[list[Tensor], Tensor]:
+    """From the derivatives [B, out] of a scalar by the outputs to those by the parameters (flat, in
+    the order of `flat`) and by the inputs [B, in]. layers: the `activations`."""
+    flat: list[Tensor] = []
+    for place in range(len(network) - 1, -1, -1):
+        given = layers[place]
+        flat[:0] = ((given.T @ slope).view(-1), slope.sum(dim=0))
+        slope = slope @ network[place][0].T
+        if place:
+            slope = torch.addcmul(slope, slope * given, given, value=-1.0)  # tanh' = 1 - tanh^2
+    return flat, slope
+
+
 def exact(network: Network) -> ExactNetwork:
     """The network as operands of exact products."""
     return tuple((on_column_grid(weight.numpy()), bias.numpy().copy()) for weight, bias in network)
@@ -56,7 +80,9 @@ def exact(network: Network) -> ExactNetwork:
 def exact_forward(network: ExactNetwork, rows: Floats) -> Floats:
     """`forward` for rows [B, in] on the row grid; outputs are on the row grid too."""
     for weight, bias in network[:-1]:
-        rows = rounded(np.tanh(rows @ weight + bias))
+        hidden = rows @ weight
+        hidden += bias
+        rows = rounded(np.tanh(hidden, out=hidden))
     weight, bias = network[-1]
     return on_row_grid(rows @ weight + bias)
 
@@ -84,27 +110,20 @@ def no_moments(vector: Tensor) -> Moments:
 def stepped(
     vector: Tensor, gradient: Tensor, moments: Moments, learning_rate: float
 ) -> tuple[Tensor, Moments]:
-    """Parameters [P] and moments after one step of Adam; the old ones stay as they were."""
-    after = vector.detach().clone()
-    memory = Moments(*(tensor.clone() for tensor in moments))
+    """Parameters [P] and moments after one step of Adam; the old ones stay as they were.
+
+    Written out, since torch's own (which a test compares) takes longer to call than to compute.
+    """
     with torch.no_grad():
-        adam(
-            [after],
-            [gradient],
-            [memory.first],
-            [memory.second],
-            [],
-            [memory.steps],
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=learning_rate,
-            weight_decay=0.0,
-            eps=1e-8,
-            maximize=False,
+        first = torch.lerp(moments.first, gradient, 1.0 - FIRST_DECAY)
+        second = (moments.second * SECOND_DECAY).addcmul_(
+            gradient, gradient, value=1.0 - SECOND_DECAY
         )
-    return after, memory
+        steps = moments.steps + 1.0
+        bias = math.sqrt(1.0 - SECOND_DECAY ** float(steps))
+        rate = learning_rate / (1.0 - FIRST_DECAY ** float(steps))
+        after = torch.addcdiv(vector, first, (second.sqrt() / bias).add_(LEAST_ROOT), value=-rate)
+    return after, Moments(first, second, steps)
 
 
 def widened(network: Network, inputs: int, outputs: int, random: np.random.Generator) -> Network:

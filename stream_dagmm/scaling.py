@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stream_dagmm.arithmetic import Floats, on_row_grid
+from stream_dagmm.arithmetic import Floats, rounded
 
 CLIP = 8.0
 """Standard deviations. A value at ten times the largest magnitude ever learned is at least 9
@@ -46,6 +46,28 @@ class Scale(NamedTuple):
     variance: Floats
     is_count: npt.NDArray[np.bool_]
     """Whether the column counts something: a text bucket or the unknown features."""
+
+
+class Ruler(NamedTuple):
+    """A scale made ready for measuring rows of D columns: arrays [D]."""
+
+    centre: Floats
+    known: npt.NDArray[np.bool_]
+    """Seen often enough to have a scale."""
+    least: Floats
+    """Deviation from the centre that is noise at most; infinite where not known."""
+    measure: Floats
+    """`deviation`."""
+    limit: Floats
+    """`CLIP` measures."""
+    low: Floats
+    high: Floats
+    """Between these values a row may teach."""
+
+    @property
+    def varies(self) -> npt.NDArray[np.bool_]:
+        """Whether a column ever varied."""
+        return self.measure > 0.0
 
 
 class Standardised(NamedTuple):
@@ -87,8 +109,9 @@ def update(scale: Scale, rows: Floats, half_life: float) -> Scale:
     if len(rows) == 0:
         return scale
     ages = np.arange(len(rows) - 1, -1, -1.0)
-    weights = (2.0 ** (-ages / half_life))[:, None] * ~np.isnan(rows)
-    values = np.nan_to_num(tempered(scale, rows))
+    present = ~np.isnan(rows)
+    weights = (2.0 ** (-ages / half_life))[:, None] * present
+    values = np.where(present, tempered(scale, rows), 0.0)
     incoming = weights.sum(axis=0)
     seen = np.maximum(incoming, 1e-300)
     centre = (weights * values).sum(axis=0) / seen
@@ -99,7 +122,7 @@ def update(scale: Scale, rows: Floats, half_life: float) -> Scale:
     between = step**2 * (kept / total) * incoming
     return Scale(
         kept + incoming,
-        scale.seen + (~np.isnan(rows)).sum(axis=0),
+        scale.seen + present.sum(axis=0),
         scale.mean + step * incoming / total,
         (kept / total) * scale.variance + (scatter + between) / total,
         scale.is_count,
@@ -114,21 +137,52 @@ def deviation(scale: Scale) -> Floats:
     return np.asarray(np.where(measure > _noise(scale), measure, 0.0))
 
 
+def ruler(scale: Scale) -> Ruler:
+    """The scale made ready, once for all rows."""
+    measure, known = deviation(scale), scale.seen > 1.0
+    reach = TEACHES_AT_MOST * measure
+    settled = (scale.weight >= SETTLED) & (reach > 0.0)
+    return Ruler(
+        centre=scale.mean,
+        known=known,
+        least=np.where(known, _noise(scale), np.inf),
+        measure=measure,
+        limit=CLIP * measure,
+        low=np.where(settled, np.maximum(scale.mean - reach, -LARGEST), -LARGEST),
+        high=np.where(settled, np.minimum(scale.mean + reach, LARGEST), LARGEST),
+    )
+
+
 def standardise(scale: Scale, rows: Floats) -> Standardised:
     """The rows [B, D] on the scale. A column seen less than twice has no scale yet and counts as
     missing; in one that never varied any other value lies at the clip."""
-    measure = deviation(scale)
-    present = ~np.isnan(rows) & (scale.seen > 1.0)
-    apart = np.where(present, rows, scale.mean) - scale.mean
-    apart = np.where(np.abs(apart) > _noise(scale), apart, 0.0)
-    limit = CLIP * measure
-    outside = np.abs(apart) > limit
-    unit = np.where(measure > 0.0, measure, 1.0)
-    inside = np.clip(apart, -limit, limit) / unit
-    clipped = np.where(outside, CLIP * np.sign(apart), inside)
-    far = outside & (measure > 0.0)
-    beyond = np.log(np.where(far, np.abs(apart), 1.0)) - np.log(np.where(far, limit, 1.0))
-    return Standardised(on_row_grid(clipped), ORDER * beyond.sum(axis=1), present)
+    return measured(ruler(scale), rows)
+
+
+def measured(by: Ruler, rows: Floats) -> Standardised:
+    """`standardise`, by a ruler."""
+    apart = rows - by.centre
+    size = np.abs(apart)
+    apart[~(size > by.least)] = 0.0  # a missing value compares as small
+    within = np.maximum(np.minimum(apart, by.limit), -by.limit)
+    varies = by.varies
+    if varies.all():
+        within /= by.measure
+    else:
+        within = np.where(varies, within / np.where(varies, by.measure, 1.0), CLIP * np.sign(apart))
+    return Standardised(rounded(within), _beyond(by, np.abs(apart)), ~np.isnan(rows) & by.known)
+
+
+def _beyond(by: Ruler, size: Floats) -> Floats:
+    """[B] what deviations of these sizes [B, D] add beyond the clip; most rows have nothing."""
+    beyond = np.zeros(len(size))
+    outside = size > by.limit
+    if outside.any():
+        odd = outside.any(axis=1)
+        far, size = outside[odd] & by.varies, size[odd]
+        excess = np.log(np.where(far, size, 1.0)) - np.log(np.where(far, by.limit, 1.0))
+        beyond[odd] = ORDER * excess.sum(axis=1)
+    return beyond
 
 
 def _noise(scale: Scale) -> Floats:
@@ -137,11 +191,12 @@ def _noise(scale: Scale) -> Floats:
 
 def tempered(scale: Scale, rows: Floats) -> Floats:
     """The rows [B, D] as far as they may teach: settled columns are held to `TEACHES_AT_MOST`."""
-    reach = TEACHES_AT_MOST * deviation(scale)
-    settled = (scale.weight >= SETTLED) & (reach > 0.0)
-    low = np.where(settled, scale.mean - reach, -LARGEST)
-    high = np.where(settled, scale.mean + reach, LARGEST)
-    return np.asarray(np.clip(rows, np.maximum(low, -LARGEST), np.minimum(high, LARGEST)))
+    return tempered_by(ruler(scale), rows)
+
+
+def tempered_by(by: Ruler, rows: Floats) -> Floats:
+    """`tempered`, by a ruler."""
+    return np.asarray(np.maximum(np.minimum(rows, by.high), by.low))
 
 
 def carried(old: Scale, new: Scale) -> tuple[Floats, Floats]:

@@ -3,7 +3,7 @@
 State and scores are a function of the constructor's arguments and the sequence of events alone, bit
 for bit: not of how the sequence was cut into calls, of how often something was scored, nor of saves
 and loads in between. Three rules make it so. A model changes only at the end of a block, and blocks
-end at numbers of events (1, 2, 4, ... up to `batch_size`, then every `batch_size`). What moves with
+end at numbers of events (short ones first, then every `batch_size`). What moves with
 every event (the context) moves row by row in the same arithmetic, however many rows come at once.
 And a row's score is computed by exact products (`arithmetic`), alone or among others.
 """
@@ -67,9 +67,10 @@ class Block(NamedTuple):
     begun: int
     """Events learned before the block."""
 
-    def room(self, batch_size: int) -> int:
-        """Events until the block ends: blocks double from 1 up to the batch size."""
-        return min(batch_size, max(1, self.begun)) - sum(map(len, self.rows))
+    def room(self, batch_size: int, growth: float) -> int:
+        """Events until the block ends: blocks grow from 1 up to the batch size, each at most a
+        share `growth` of the events learned before it."""
+        return min(batch_size, max(1, int(growth * self.begun))) - sum(map(len, self.rows))
 
 
 class BlockDetector(base.AnomalyDetector):
@@ -81,6 +82,8 @@ class BlockDetector(base.AnomalyDetector):
 
     batch_size: int
     max_features: int
+    growth: float = 1.0
+    """Length of a block at most, as a share of the events before it: at 1, blocks double."""
 
     def _begin(self) -> None:
         self._columns = Columns(self.max_features)
@@ -248,9 +251,9 @@ class BlockDetector(base.AnomalyDetector):
         """The events in runs that end where blocks end; each must be taken before the next."""
         events, start = as_events(X), 0
         while start < events.length:
-            if self._block.room(self.batch_size) <= 0:
+            if self._block.room(self.batch_size, self.growth) <= 0:
                 self._learn_block()  # an earlier call was interrupted here
-            stop = min(events.length, start + self._block.room(self.batch_size))
+            stop = min(events.length, start + self._block.room(self.batch_size, self.growth))
             yield events.part(start, stop)
             start = stop
 
@@ -260,7 +263,7 @@ class BlockDetector(base.AnomalyDetector):
         self._block.scores.append(scores)
         self._context = after
         self._learned += len(rows)
-        if self._block.room(self.batch_size) == 0:
+        if self._block.room(self.batch_size, self.growth) == 0:
             self._learn_block()
 
     def _learn_block(self) -> None:

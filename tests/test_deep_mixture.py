@@ -8,7 +8,8 @@ import torch
 
 from stream_dagmm import StreamDAGMM, compression, deep_mixture
 from stream_dagmm.arithmetic import Floats, on_row_grid
-from stream_dagmm.deep_mixture import DeepMixture, Design
+from stream_dagmm.deep_mixture import DeepMixture
+from stream_dagmm.nets import Design
 from tests.streams import table
 
 EVERY_DESIGN = pytest.mark.parametrize("faithful", [False, True], ids=["default", "faithful"])

@@ -16,17 +16,19 @@ from stream_dagmm import (
     neighbourhood,
     scaling,
 )
-from stream_dagmm.arithmetic import Floats
+from stream_dagmm.arithmetic import Floats, distance_operand
 from stream_dagmm.buffers import Reservoir
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.deep_mixture import DeepMixture, Design
+from stream_dagmm.deep_mixture import DeepMixture
 from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.gate import Gate
-from stream_dagmm.scaling import Scale
+from stream_dagmm.nets import Design
+from stream_dagmm.objectives import TAIL
+from stream_dagmm.scaling import Ruler, Scale
 from stream_dagmm.stream import BlockDetector
 
-MEMORY = 512
-"""Rows held in memory: its nearest 15 % are 77, enough for a steady mean of logarithms."""
+MEMORY = 320
+"""Rows held in memory: its nearest 15 % are 48, enough for a steady mean of logarithms."""
 
 ENERGY_WEIGHT = 0.5
 """Of the energy per dimension, beside the log distances. At 1 it costs, at 0 it is missed."""
@@ -48,7 +50,8 @@ class StreamDAGMM(BlockDetector):
     seed
         Of the networks, the memory's sample and the training batches.
     batch_size
-        Events between two steps of learning; the first blocks are of 1, 1, 2, 4, ... events.
+        Events between two steps of learning; until 5 times as many were learned, the next step
+        comes after a fifth of what was learned.
     half_life
         Events after which an event's weight in all statistics has halved; `inf` forgets nothing.
     n_components
@@ -79,7 +82,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -5.6 2.0
+    -5.2 1.9
 
     References
     ----------
@@ -90,7 +93,7 @@ class StreamDAGMM(BlockDetector):
     def __init__(
         self,
         seed: int = 0,
-        batch_size: int = 256,
+        batch_size: int = 512,
         half_life: float = 20_000.0,
         n_components: int = 4,
         hidden: Sequence[int] | None = None,
@@ -109,6 +112,8 @@ class StreamDAGMM(BlockDetector):
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
         self.floor = arguments.flag(floor=floor)
         self.faithful = arguments.flag(faithful=faithful)
+        # Short blocks while every event is news: measured, average precision rises by 0.03.
+        self.growth = 1.0 if self.faithful else 0.2
         self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
         self._begin()
 
@@ -139,16 +144,28 @@ class StreamDAGMM(BlockDetector):
 
 
 class Held(NamedTuple):
-    """The memory as the current scale and networks see it."""
+    """What follows from scale, memory and networks, worked out once a block."""
 
+    ruler: Ruler
+    """Of the columns and innovations, interleaved."""
+    own_ruler: Ruler
+    """Of the columns alone."""
     rows: Floats
-    """[R, 2 D] columns and innovations, interleaved."""
+    """[R, 2 D] the memory on the scale: columns and innovations, interleaved."""
     own: Floats
-    """[R, D] columns alone."""
+    """The memory's columns, made ready for distances to them; so its innovations, `new`, and its
+    reconstruction errors, `residual`, which are of the networks' inputs."""
     new: Floats
-    """[R, D] innovations alone."""
     residual: Floats
-    """[R, I] reconstruction errors, of the networks' inputs."""
+
+    @classmethod
+    def of(cls, scale: Scale, memory: Floats, residual: Floats) -> Self:
+        """After scale or memory [R, 2 D] moved."""
+        ruler = scaling.ruler(scale)
+        rows = scaling.measured(ruler, memory).rows
+        own, new = map(distance_operand, _apart(rows))
+        own_ruler = Ruler._make(array[::2] for array in ruler)
+        return cls(ruler, own_ruler, rows, own, new, residual)
 
 
 class DagmmModel(NamedTuple):
@@ -168,7 +185,7 @@ class DagmmModel(NamedTuple):
         """The model that knows nothing."""
         scale = scaling.widen(scaling.fresh(), np.array([True, False]))
         memory = Reservoir.fresh(MEMORY, design.half_life, 2)
-        nothing = Held(np.empty((0, 2)), *(np.empty((0, 1)) for _ in range(3)))
+        nothing = Held.of(scale, memory.rows, np.empty((0, 0)))
         return cls(design, floor, scale, Gate.fresh(design.half_life), memory, None, 0, nothing)
 
     @property
@@ -181,7 +198,7 @@ class DagmmModel(NamedTuple):
         The context that is carried on has no distance."""
         distances = self._distances(rows)
         frozen = self.gate.freezes(distances)
-        tempered = scaling.tempered(self._own_scale(), rows)
+        tempered = scaling.tempered_by(self.held.own_ruler, rows)
         levels, after = innovation.follow(context[1:], tempered, frozen)
         return np.column_stack([distances, levels]), np.append(np.nan, after)
 
@@ -191,15 +208,15 @@ class DagmmModel(NamedTuple):
 
     def terms(self, rows: Floats, contexts: Floats) -> dict[str, Floats]:
         """The score and the terms that add up to it, each [B]."""
-        standard = scaling.standardise(self.scale, self._extended(rows, contexts))
+        standard = scaling.measured(self.held.ruler, self._extended(rows, contexts))
         terms = {"beyond": standard.beyond}
         if self.floor and len(self.held.rows):
             own, new = _apart(standard.rows)
             known = contexts[:, :1].ravel()  # measured by `follow`, or nothing at all
             if not len(known) or np.isnan(known).any():
-                known = neighbourhood.log_distance(own, self.held.own)
+                known = neighbourhood.log_distance_to(self.held.own, own)
             terms["density"] = known
-            terms["innovation"] = neighbourhood.log_distance(new, self.held.new)
+            terms["innovation"] = neighbourhood.log_distance_to(self.held.new, new)
         if self.deep is not None:
             terms |= self._neural_terms(self.deep, self._inputs(standard.rows))
         return terms | {"score": np.sum(list(terms.values()), axis=0)}
@@ -209,8 +226,8 @@ class DagmmModel(NamedTuple):
         prepared = deep.published.prepared
         if self.design.faithful:
             return {"energy": mixture.row_energy(prepared, seen.z)}
-        energy = mixture.row_energy(prepared, seen.z, deep_mixture.TAIL)
-        residual = neighbourhood.log_distance(seen.residual, self.held.residual)
+        energy = mixture.row_energy(prepared, seen.z, TAIL)
+        residual = neighbourhood.log_distance_to(self.held.residual, seen.residual)
         return {"residual": residual, "energy": ENERGY_WEIGHT * energy / seen.z.shape[1]}
 
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
@@ -221,10 +238,10 @@ class DagmmModel(NamedTuple):
         scale = scaling.update(scaling.widen(self.scale, both), lessons, self.design.half_life)
         age = self.age + len(rows)
         memory = self.memory.offer(lessons, buffers.generator(self.design.seed, age, 0))
-        held = scaling.standardise(scale, memory.rows).rows
-        taught = scaling.standardise(scale, lessons).rows
-        after = self._replace(scale=scale, gate=opened, memory=memory, age=age)
-        return after._deepened(held, taught)
+        held = Held.of(scale, memory.rows, self.held.residual)
+        taught = scaling.measured(held.ruler, lessons).rows
+        after = self._replace(scale=scale, gate=opened, memory=memory, age=age, held=held)
+        return after._deepened(taught)
 
     def _passed(self, rows: Floats, contexts: Floats, scores: Floats) -> tuple[Bools, Gate]:
         if self.design.faithful:
@@ -233,25 +250,23 @@ class DagmmModel(NamedTuple):
             scores = self.score(rows, contexts)
         return gate.passed(self.gate, rows, self._standardised, scores, contexts[:, 0])
 
-    def _deepened(self, held: Floats, taught: Floats) -> Self:
-        inputs = self._inputs(held)
-        if self.deep is None and len(held) < deep_mixture.LEAST_ROWS:
-            return self._replace(held=Held(held, *_apart(held), self.held.residual))
+    def _deepened(self, taught: Floats) -> Self:
+        inputs = self._inputs(self.held.rows)
+        if self.deep is None and len(inputs) < deep_mixture.LEAST_ROWS:
+            return self
         deep = self.deep or deep_mixture.fresh(self.design, inputs)
         deep = deep_mixture.learned(deep, self._inputs(taught), inputs, self.age)
         deep, residual = deep_mixture.respread(deep, inputs)
-        return self._replace(deep=deep, held=Held(held, *_apart(held), residual))
+        held = self.held._replace(residual=distance_operand(residual))
+        return self._replace(deep=deep, held=held)
 
     def _distances(self, rows: Floats) -> Floats:
-        if not len(self.held.own):
+        if not len(self.held.rows):
             return np.zeros(len(rows))
-        return neighbourhood.log_distance(self._standardised(rows), self.held.own)
+        return neighbourhood.log_distance_to(self.held.own, self._standardised(rows))
 
     def _standardised(self, rows: Floats) -> Floats:
-        return scaling.standardise(self._own_scale(), rows).rows
-
-    def _own_scale(self) -> Scale:
-        return Scale._make(array[::2] for array in self.scale)
+        return scaling.measured(self.held.own_ruler, rows).rows
 
     def _inputs(self, rows: Floats) -> Floats:
         """What the networks see of standardised rows [B, 2 D]: all, or no innovations."""
@@ -260,13 +275,13 @@ class DagmmModel(NamedTuple):
     def _extended(self, rows: Floats, contexts: Floats) -> Floats:
         """Rows [B, D'] and their innovations, interleaved [B, 2 D']. A column without a level, or
         that never varied (where the echo of one odd event would last for ever), has none."""
-        scale, levels = self._own_scale(), contexts[:, 1 : 1 + self.width]
+        ruler, levels = self.held.own_ruler, contexts[:, 1 : 1 + self.width]
         known = levels.shape[1]
-        innovations = np.full_like(rows, np.nan)
-        apart = scaling.tempered(scale, rows[:, : self.width])[:, :known] - levels
-        varies = scaling.deviation(scale)[:known] > 0.0
-        innovations[:, :known] = np.where(varies, apart, np.nan)
-        return np.stack([rows, innovations], axis=2).reshape(len(rows), -1)
+        apart = scaling.tempered_by(ruler, rows[:, : self.width])[:, :known] - levels
+        both = np.full((len(rows), 2 * rows.shape[1]), np.nan)
+        both[:, ::2] = rows
+        both[:, 1 : 2 * known : 2] = np.where(ruler.varies[:known], apart, np.nan)
+        return both
 
     def to_state(self) -> dict[str, Tree]:
         """Named arrays and plain values."""
@@ -288,11 +303,11 @@ class DagmmModel(NamedTuple):
             deep=deep,
             age=state["age"],
         )
-        held = scaling.standardise(after.scale, after.memory.rows).rows
-        residual = self.held.residual
+        held = Held.of(after.scale, after.memory.rows, self.held.residual)
         if deep is not None:
-            residual = deep_mixture.encoded(deep, self._inputs(held)).residual
-        return after._replace(held=Held(held, *_apart(held), residual))
+            residual = deep_mixture.encoded(deep, self._inputs(held.rows)).residual
+            held = held._replace(residual=distance_operand(residual))
+        return after._replace(held=held)
 
     def diagnostics(self) -> dict[str, float | list[float]]:
         """Mean reconstruction error and energy of the memory, and the components' weights."""

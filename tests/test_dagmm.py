@@ -1,0 +1,91 @@
+"""StreamDAGMM on a fixed stream: what training, the floor and the faithful form are worth."""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from river import datasets
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from stream_dagmm import StreamDAGMM
+
+EVENTS, FIRST = 12_000, 512
+
+
+@cache
+def shuttle() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    pairs = list(datasets.Shuttle().take(EVENTS))
+    rows = np.array([list(x.values()) for x, _ in pairs], dtype=np.float64)
+    return rows, np.array([bool(y) for _, y in pairs])
+
+
+@cache
+def quality(seed: int = 0, **given: float | bool) -> tuple[float, float]:
+    """AUROC and average precision, cold start, score then learn."""
+    rows, labels = shuttle()
+    scores = StreamDAGMM(seed=seed, **given).score_learn_many(rows)  # type: ignore[arg-type]
+    judged, found = labels[FIRST:], scores[FIRST:]
+    return float(roc_auc_score(judged, found)), float(average_precision_score(judged, found))
+
+
+def test_the_default_finds_the_anomalies_of_shuttle() -> None:
+    # Measured over seeds 0 to 4 on this stretch: 0.993 to 0.997 and 0.87 to 0.94.
+    assert quality()[0] >= 0.985
+    assert quality()[1] >= 0.80
+
+
+def test_the_neural_part_finds_them_alone() -> None:
+    assert quality(floor=False)[0] >= 0.97
+
+
+def test_the_trained_neural_part_beats_its_untrained_self() -> None:
+    trained = np.mean([quality(seed, floor=False) for seed in range(3)], axis=0)
+    untrained = np.mean(
+        [quality(seed, floor=False, learning_rate=0.0) for seed in range(3)], axis=0
+    )
+    assert trained[1] > untrained[1] + 0.01
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_trained_faithful_form_beats_its_untrained_self(seed: int) -> None:
+    # Measured: 0.93 to 0.95 trained, 0.59 to 0.72 untrained.
+    trained = quality(seed, faithful=True, floor=False)
+    untrained = quality(seed, faithful=True, floor=False, learning_rate=0.0)
+    assert trained[0] > untrained[0] + 0.05
+
+
+@pytest.mark.xfail(strict=True, reason="with blocks of 512 one component takes 98 % and more")
+def test_several_components_share_the_latent_mixture() -> None:
+    detector = StreamDAGMM()
+    detector.learn_many(shuttle()[0])
+    weights = detector.diagnostics()["component_weights"]
+    assert isinstance(weights, list)
+    assert sum(weights) == pytest.approx(1.0)
+    assert max(weights) < 0.9
+
+
+def test_a_flood_of_equal_anomalies_does_not_become_normal() -> None:
+    random = np.random.default_rng(0)
+    usual, flood = random.normal(size=(4_000, 5)), random.normal(size=(2_000, 5)) * 0.01 + 6.0
+    scores = StreamDAGMM().score_learn_many(np.vstack([usual, flood]))
+    assert np.quantile(scores[4_000:], 0.05) > np.quantile(scores[512:4_000], 0.99)
+
+
+def test_a_diverse_new_regime_becomes_normal() -> None:
+    random = np.random.default_rng(1)
+    before, after = random.normal(size=(2_000, 4)), 5.0 + 2.0 * random.normal(size=(6_000, 4))
+    scores = StreamDAGMM().score_learn_many(np.vstack([before, after]))
+    assert np.median(scores[2_000:2_100]) > np.quantile(scores[512:2_000], 0.99)
+    assert np.median(scores[6_000:]) < np.quantile(scores[512:2_000], 0.95)
+
+
+def test_one_gigantic_value_does_not_blind_the_detector() -> None:
+    random = np.random.default_rng(2)
+    rows = random.normal(size=(3_000, 3))
+    detector = StreamDAGMM()
+    detector.learn_many(rows)
+    detector.learn_one({"0": 1e300, "1": 0.0, "2": 0.0})
+    detector.learn_many(random.normal(size=(1_000, 3)))
+    odd = detector.score_one({"0": 8.0, "1": 0.0, "2": 0.0})
+    assert odd > np.quantile(detector.score_many(random.normal(size=(500, 3))), 0.99)
