@@ -4,6 +4,7 @@ Called as `python pysad_peers.py NAME SEED ROWS.npy SCORES.npy`; prints seconds 
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,9 @@ else:
         with tempfile.TemporaryDirectory() as folder:
             given, found = Path(folder) / "rows.npy", Path(folder) / "scores.npy"
             np.save(given, rows)
-            command = [str(python), __file__, name, str(seed), str(given), str(found)]
-            said = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            # -P: the modules beside this file are not to be taken for packages of the same name.
+            command = [str(python), "-P", __file__, name, str(seed), str(given), str(found)]
+            one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=one_thread)
+            said = json.loads(done.stdout)
             return np.load(found), said["seconds"], said["versions"]
