@@ -19,7 +19,7 @@ from stream_dagmm.compression import ExactAutoencoder
 from stream_dagmm.mixture import Mixture, Readout
 from stream_dagmm.nets import ESTIMATION_WIDTH, Design, Nets, latent_features, memberships
 from stream_dagmm.networks import Moments
-from stream_dagmm.objectives import TRUSTED, Past
+from stream_dagmm.objectives import TRUSTED
 
 PUBLISH_EVERY = 8
 """Blocks between publications, once the stream is `YOUNG` no more."""
@@ -118,7 +118,7 @@ def learned(deep: DeepMixture, rows: Floats, memory: Floats, age: int) -> DeepMi
     if age <= YOUNG or deep.blocks % PUBLISH_EVERY == 0:
         published = _publish(design, deep.nets, torch.from_numpy(memory), standing)
     else:
-        published = deep.published._replace(mixture=standing, prepared=_readout(standing))
+        published = deep.published._replace(mixture=standing, prepared=_readout(design, standing))
     return deep._replace(published=published)
 
 
@@ -170,23 +170,22 @@ def _paper_gradient(
 def _default_gradient(deep: DeepMixture, rows: Tensor) -> Tensor:
     # In single precision, which is ample for the direction of a step, and takes half the time.
     nets = deep.nets.shaped(deep.nets.flat().float())
-    standing = mixture.standing(deep.published.prepared, torch.float32)
-    past = Past(torch.from_numpy(deep.spread).float(), standing)
-    return objectives.default_gradient(deep.design, nets, past, rows.float()).double()
+    spread = torch.from_numpy(deep.spread).float()
+    standing = Mixture(*(tensor.float() for tensor in deep.published.mixture))
+    return objectives.default_gradient(nets, spread, standing, rows.float()).double()
 
 
 def _moved(deep: DeepMixture, rows: Floats) -> Mixture:
     """The published mixture after the block: memberships by the estimation network when faithful,
-    else the posterior of the mixture itself, the E-step."""
+    else by distance, the E-step."""
     design, published = deep.design, deep.published
     if not len(rows):
         return published.mixture
-    codes = encoded(deep, rows).z
-    z = torch.from_numpy(codes)
+    z = torch.from_numpy(encoded(deep, rows).z)
     if design.faithful:
         belonging = memberships(published.nets, z)
     else:
-        belonging = torch.from_numpy(mixture.row_responsibilities(published.prepared, codes))
+        belonging = mixture.shared_memberships(published.mixture, z)
     return mixture.update(published.mixture, z, belonging, 2.0 ** (-len(rows) / design.half_life))
 
 
@@ -195,16 +194,16 @@ def _publish(design: Design, nets: Nets, memory: Tensor, standing: Mixture | Non
     z, _ = latent_features(nets, memory, design.faithful)
     fitted = mixture.moments(z, memberships(nets, z))
     for _ in range(0 if design.faithful else EM_STEPS):
-        belonging = mixture.row_responsibilities(_readout(fitted), z.numpy())
-        fitted = mixture.moments(z, torch.from_numpy(belonging))
+        fitted = mixture.moments(z, mixture.shared_memberships(fitted, z))
     mass = standing.mass.sum() if standing is not None else fitted.mass.sum()
     fitted = fitted._replace(mass=fitted.mass * (mass / fitted.mass.sum()))
     exact = compression.exact(nets.autoencoder)
-    return Published(nets, fitted, exact, _readout(fitted))
+    return Published(nets, fitted, exact, _readout(design, fitted))
 
 
-def _readout(learned: Mixture) -> Readout:
-    return mixture.readout(mixture.shrunk(learned))
+def _readout(design: Design, learned: Mixture) -> Readout:
+    steadied = mixture.shrunk(learned)
+    return mixture.readout(steadied if design.faithful else mixture.borrowed(steadied))
 
 
 def _widened(deep: DeepMixture, width: int, random: np.random.Generator) -> DeepMixture:
@@ -249,5 +248,5 @@ def restored(design: Design, state: dict[str, Any]) -> DeepMixture:
     )
     learned = Mixture(**{name: torch.from_numpy(a) for name, a in state["mixture"].items()})
     exact = compression.exact(shown.autoencoder)
-    published = Published(shown, learned, exact, _readout(learned))
+    published = Published(shown, learned, exact, _readout(design, learned))
     return DeepMixture(design, nets, moments, state["spread"], published, state["blocks"])

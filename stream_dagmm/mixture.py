@@ -19,6 +19,10 @@ RIDGE = 1e-6
 its grid (1.5e-5) lies well below the standard deviation that this leaves."""
 
 
+LEAST_SHARED = 1e-3
+"""Added to the variances that components share, so that memberships of equal rows stay soft."""
+
+
 class Mixture(NamedTuple):
     """K Gaussians over Z dimensions, with how much they have seen."""
 
@@ -39,14 +43,6 @@ class Readout(NamedTuple):
     """[K * Z] the whitened means."""
     constant: Floats
     """[K] log weight - 1/2 log det(2 pi Sigma)."""
-
-
-class Standing(NamedTuple):
-    """A `Readout` for torch: a mixture that stands still while gradients reach the rows."""
-
-    whitening: Tensor
-    offset: Tensor
-    constant: Tensor
 
 
 def weights(mixture: Mixture) -> Tensor:
@@ -140,28 +136,6 @@ def row_energy(prepared: Readout, rows: Floats, tail: float = math.inf) -> Float
     return np.asarray(-top - np.log(np.exp(log_densities - top[:, None]).sum(axis=1)))
 
 
-def standing(prepared: Readout, dtype: torch.dtype) -> Standing:
-    """The mixture as torch's operands."""
-    return Standing(*(torch.from_numpy(array).to(dtype) for array in prepared))
-
-
-def standing_white(past: Standing, rows: Tensor) -> Tensor:
-    """Rows [B, Z] less each component's mean, whitened by it, [B, K, Z]; gradients pass."""
-    return (rows @ past.whitening - past.offset).view(len(rows), len(past.constant), -1)
-
-
-def standing_log_joint(past: Standing, white: Tensor) -> Tensor:
-    """`log_joint` [B, K] of rows that were whitened [B, K, Z]."""
-    return past.constant - 0.5 * white.square().sum(dim=2)
-
-
-def row_responsibilities(prepared: Readout, rows: Floats) -> Floats:
-    """`responsibilities` [B, K] of rows [B, Z] on the row grid."""
-    log_joint = _row_log_joint(prepared, rows, math.inf)
-    shares = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
 def _row_log_joint(prepared: Readout, rows: Floats, tail: float) -> Floats:
     white = rows @ prepared.whitening - prepared.offset
     by_component = white.reshape(len(rows), len(prepared.constant), -1)
@@ -199,6 +173,27 @@ def seeded(rows: Tensor, n_components: int, random: np.random.Generator) -> Mixt
     apart = torch.cdist(rows, rows[chosen])  # [B, K]
     hard = torch.nn.functional.one_hot(apart.argmin(dim=1), n_components).double()
     return moments(rows, 0.999 * hard + 0.001 / n_components)
+
+
+def shared_memberships(mixture: Mixture, rows: Tensor) -> Tensor:
+    """Memberships [B, K] of rows [B, Z] by distance alone, in units of the spread that all
+    components share: no weights and no determinants, so none starves and none swallows the rest,
+    and no component is left to a few anomalies, which it would excuse."""
+    variances = mixture.covariance.diagonal(dim1=1, dim2=2)  # [K, Z]
+    shared = (weights(mixture)[:, None] * variances).sum(dim=0) + LEAST_SHARED
+    apart = ((rows[:, None, :] - mixture.mean).square() / shared).sum(dim=2)
+    return torch.softmax(-0.5 * apart, dim=1)
+
+
+def borrowed(mixture: Mixture) -> Mixture:
+    """Covariances half their own and half the pooled one, correlations a tenth weaker, and a
+    twentieth of the mean variance everywhere: full covariances of few rows are wrong in their
+    smallest directions, where an energy looks first."""
+    pooled = (weights(mixture)[:, None, None] * mixture.covariance).sum(dim=0)
+    covariance = 0.5 * (mixture.covariance + pooled)
+    diagonal = covariance.diagonal(dim1=1, dim2=2).diag_embed()
+    floor = 0.05 * pooled.diagonal().mean() * torch.eye(len(pooled), dtype=torch.float64)
+    return mixture._replace(covariance=0.9 * covariance + 0.1 * diagonal + floor)
 
 
 def fitted(

@@ -4,13 +4,11 @@ The paper's objective is differentiated by torch. The default's is small enough 
 by hand, which takes half the time; a test holds the result to torch's.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from stream_dagmm import compression, mixture, networks
-from stream_dagmm.mixture import Mixture, Standing
+from stream_dagmm.mixture import Mixture
 from stream_dagmm.nets import Design, Nets, latent_features, memberships
 
 TRUSTED = 0.7
@@ -50,51 +48,39 @@ def _detached(standing: Mixture, size: int) -> Mixture:
     return Mixture(scaled, standing.mean, standing.covariance)
 
 
-class Past(NamedTuple):
-    """What the default's objective takes from the past."""
-
-    spread: Tensor
-    """[D] usual squared residual of each column."""
-    standing: Standing
-    """The published mixture."""
-
-
-def default(design: Design, nets: Nets, past: Past, rows: Tensor) -> Tensor:
+def default(nets: Nets, spread: Tensor, standing: Mixture, rows: Tensor) -> Tensor:
     """The default's objective for rows [B, D], over the `TRUSTED` share that is reconstructed best:
-    Student-t surprise of the residuals, energy per dimension under the standing mixture, and the
-    divergence of the estimation network from that mixture's posterior."""
+    Student-t surprise of the residuals, whose usual squares are `spread` [D], and the divergence of
+    the estimation network from the standing mixture's memberships, of codes taken as they are.
+
+    The paper's energy has no part in it: codes that are pulled toward a mixture that follows them
+    shrink until one component holds them all (measured).
+    """
     z, reconstructed = latent_features(nets, rows, faithful=False)
-    surprise = _surprise((rows - reconstructed).square() / past.spread)
+    surprise = _surprise((rows - reconstructed).square() / spread)
     kept = _trusted(surprise.detach())
-    z = z[kept]
-    log_joint = mixture.standing_log_joint(past.standing, mixture.standing_white(past.standing, z))
-    posterior = torch.softmax(log_joint.detach(), dim=1)
-    tie = posterior * (posterior.clamp_min(1e-12).log() - memberships(nets, z).log())
-    energy = -torch.logsumexp(log_joint, dim=1)
-    return (
-        surprise[kept].mean()
-        + design.energy_weight * energy.mean() / z.shape[1]
-        + TIE * tie.sum(dim=1).mean()
-    )
+    z = z[kept].detach()
+    belonging = mixture.shared_memberships(standing, z)
+    tie = belonging * (belonging.clamp_min(1e-12).log() - memberships(nets, z).log())
+    return surprise[kept].mean() + TIE * tie.sum(dim=1).mean()
 
 
-def default_gradient(design: Design, nets: Nets, past: Past, rows: Tensor) -> Tensor:
+def default_gradient(nets: Nets, spread: Tensor, standing: Mixture, rows: Tensor) -> Tensor:
     """The gradient [P] of `default`, in the order of `Nets.flat`."""
-    inputs = networks.activations(nets.autoencoder.encoder, rows / compression.UNIT)
-    outputs = networks.activations(nets.autoencoder.decoder, inputs[-1])
-    apart = torch.sub(rows, outputs[-1], alpha=compression.UNIT)
-    kept = _trusted(_surprise(apart.square() / past.spread))
-    rows, apart = rows[kept], apart[kept]
+    encoder, decoder = nets.autoencoder
+    inputs = networks.activations(encoder, rows / compression.UNIT)
+    outputs = networks.activations(decoder, inputs[-1])
+    reconstructed = outputs[-1] * compression.UNIT
+    kept = _trusted(_surprise((rows - reconstructed).square() / spread))
+    rows, reconstructed = rows[kept], reconstructed[kept]
     inputs, outputs = ([layer[kept] for layer in layers] for layers in (inputs, outputs))
-    measured = _Measured.of(rows, outputs[-1] * compression.UNIT, apart)
-    z = torch.hstack([inputs[-1], measured.features])
-    estimation, slope = _estimation_gradient(design, nets, past.standing, z)
-    size = z.shape[1] - 2
-    upward = measured.slope(slope[:, size:])
-    upward -= (TAIL + 1.0) / apart.numel() * apart / (past.spread * TAIL + apart.square())
-    decoder, inner = networks.gradient(nets.autoencoder.decoder, outputs, upward * compression.UNIT)
-    encoder, _ = networks.gradient(nets.autoencoder.encoder, inputs, inner + slope[:, :size])
-    return torch.cat([*encoder, *decoder, *estimation])
+    apart = reconstructed - rows
+    upward = (TAIL + 1.0) / apart.numel() * apart / (spread * TAIL + apart.square())
+    by_decoder, inner = networks.gradient(decoder, outputs, upward * compression.UNIT)
+    by_encoder, _ = networks.gradient(encoder, inputs, inner)
+    measured = compression.log_residual_and_cosine(rows, reconstructed)
+    by_estimation = _tie_gradient(nets, standing, torch.hstack([inputs[-1], measured]))
+    return torch.cat([*by_encoder, *by_decoder, *by_estimation])
 
 
 def _surprise(squared: Tensor) -> Tensor:
@@ -106,44 +92,9 @@ def _trusted(surprise: Tensor) -> Tensor:
     return surprise.argsort()[: max(1, round(TRUSTED * len(surprise)))]
 
 
-def _estimation_gradient(
-    design: Design, nets: Nets, standing: Standing, z: Tensor
-) -> tuple[list[Tensor], Tensor]:
-    """Gradients of energy and tie: by the estimation network's parameters, and by z [B, Z + 2]."""
-    white = mixture.standing_white(standing, z)  # [B, K, Z + 2]
-    posterior = torch.softmax(mixture.standing_log_joint(standing, white), dim=1)
+def _tie_gradient(nets: Nets, standing: Mixture, z: Tensor) -> list[Tensor]:
+    """The gradient of the tie by the estimation network's parameters, for z [B, Z + 2]."""
     layers = networks.activations(nets.estimation, z)
-    upward = (torch.softmax(layers[-1], dim=1) - posterior) * (TIE / len(z))
-    parameters, slope = networks.gradient(nets.estimation, layers, upward)
-    share = posterior * (design.energy_weight / z.numel())
-    pulled = (white * share[:, :, None]).view(len(z), -1)
-    return parameters, slope.addmm_(pulled, standing.whitening.T)
-
-
-class _Measured(NamedTuple):
-    """The default's z_r with what its derivative needs."""
-
-    features: Tensor
-    """[B, 2] half the log mean squared residual, and cosine similarity."""
-    apart: Tensor
-    squared: Tensor
-    direction: Tensor
-    """[B, D] row / (norm of row * norm of reconstruction)."""
-    radial: Tensor
-    """[B, D] reconstruction / its squared norm."""
-
-    @classmethod
-    def of(cls, rows: Tensor, reconstructed: Tensor, apart: Tensor) -> "_Measured":
-        squared = apart.square().mean(dim=1, keepdim=True) + compression.LEAST_RESIDUAL
-        least = compression.LEAST_NORM**2
-        norm = reconstructed.norm(dim=1, keepdim=True).clamp_min(least)
-        direction = rows / (rows.norm(dim=1, keepdim=True).clamp_min(least) * norm)
-        cosine = (direction * reconstructed).sum(dim=1, keepdim=True)
-        features = torch.hstack([0.5 * squared.log(), cosine])
-        return cls(features, apart, squared, direction, reconstructed / norm.square())
-
-    def slope(self, upward: Tensor) -> Tensor:
-        """From the derivatives [B, 2] by the features to those [B, D] by the reconstruction."""
-        by_residual, by_cosine = upward[:, :1], upward[:, 1:]
-        pulled = (self.direction - self.features[:, 1:] * self.radial) * by_cosine
-        return pulled - self.apart * (by_residual / (self.squared * self.apart.shape[1]))
+    belonging = mixture.shared_memberships(standing, z)
+    upward = (torch.softmax(layers[-1], dim=1) - belonging) * (TIE / len(z))
+    return networks.gradient(nets.estimation, layers, upward)[0]

@@ -55,7 +55,6 @@ def test_the_trained_faithful_form_beats_its_untrained_self(seed: int) -> None:
     assert trained[0] > untrained[0] + 0.05
 
 
-@pytest.mark.xfail(strict=True, reason="with blocks of 512 one component takes 98 % and more")
 def test_several_components_share_the_latent_mixture() -> None:
     detector = StreamDAGMM()
     detector.learn_many(shuttle()[0])

@@ -279,3 +279,32 @@ def test_the_same_random_numbers_give_the_same_mixture() -> None:
     rows = random_rows(100, 3)
     one, other = (mixture.fitted(rows, 4, np.random.default_rng(5)) for _ in range(2))
     assert all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in zip(one, other, strict=True))
+
+
+def test_shared_memberships_follow_distance_alone() -> None:
+    state, rows = random_mixture(3, 4), random_rows(200, 4)
+    shares = mixture.shared_memberships(state, rows)
+    heavier = state._replace(mass=state.mass * torch.tensor([1.0, 1.0, 1.0]) * 7.0)
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(200, dtype=torch.float64))
+    torch.testing.assert_close(mixture.shared_memberships(heavier, rows), shares)
+    at_means = mixture.shared_memberships(state, state.mean)
+    assert at_means.argmax(dim=1).tolist() == [0, 1, 2]
+
+
+def test_shared_memberships_leave_no_component_to_a_few_outliers() -> None:
+    usual = random_rows(1_000, 3)
+    rows = torch.vstack([usual, usual[:5] + 100.0])
+    found = mixture.seeded(rows, 3, np.random.default_rng(0))
+    for _ in range(10):
+        found = mixture.moments(rows, mixture.shared_memberships(found, rows))
+    assert float(mixture.weights(found).max()) < 0.9
+
+
+def test_borrowed_covariances_stay_positive_and_lie_between_own_and_pooled() -> None:
+    state = random_mixture(4, 5)
+    lent = mixture.borrowed(state)
+    assert (torch.linalg.eigvalsh(lent.covariance) > 0.0).all()
+    pooled = (mixture.weights(state)[:, None, None] * state.covariance).sum(dim=0)
+    floor = 0.05 * pooled.diagonal().mean()
+    own = 0.5 * (state.covariance + pooled).diagonal(dim1=1, dim2=2) + floor
+    torch.testing.assert_close(lent.covariance.diagonal(dim1=1, dim2=2), own)
