@@ -17,6 +17,7 @@ import json
 import mmap
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,7 @@ def main() -> None:
         said.out.write_text(text + "\n")
     if found := complaints(result):
         sys.exit("\n".join([*found, f"logs: {folder}"]))
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
