@@ -41,16 +41,17 @@ class Method(NamedTuple):
     slow: bool = False
     """Whether it takes over 5 ms per event: then `SLOW_ROWS` events and one seed."""
     cold: bool = True
-    ours: bool = False
+    module: str = ""
+    """The one of this package that it is; what was measured of it counts until that changes."""
 
 
-def ours(make: Callable[[int], Any]) -> Method:
+def ours(make: Callable[[int], Any], module: str = "detectors/dagmm") -> Method:
     """A detector of this package reads the events as they come."""
 
     def run(stream: Stream, seed: int) -> Scored:
         return timed(lambda: np.asarray(make(seed).score_learn_many(stream.events)), "torch")
 
-    return Method(run, ours=True)
+    return Method(run, module=module)
 
 
 def river(make: Callable[[int], Any], by_chance: bool = True) -> Method:
@@ -118,7 +119,9 @@ METHODS: dict[str, Method] = {
     "StreamDAGMM, untrained": ours(controls.CONTROLS["  untrained"]),
     "StreamDAGMM, neural part alone": ours(controls.CONTROLS["  neural part alone"]),
     "StreamDAGMM, faithful": ours(lambda seed: StreamDAGMM(seed=seed, faithful=True, floor=False)),
-    "GaussianMixture(1)": ours(controls.CONTROLS["GaussianMixture(1)"])._replace(by_chance=False),
+    "GaussianMixture(1)": ours(
+        controls.CONTROLS["GaussianMixture(1)"], "detectors/gaussian_mixture"
+    )._replace(by_chance=False),
     "z-score norm": river(controls.CONTROLS["z-score norm"], by_chance=False),
     "reservoir distance": in_blocks(blocks.ReservoirDistance),
     "PCA residual": in_blocks(lambda width, _: blocks.PrincipalResidual(width), by_chance=False),

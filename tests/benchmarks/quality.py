@@ -7,7 +7,6 @@ goes on where it was. At the end the tables of all lines are printed, in Markdow
 """
 
 import argparse
-import hashlib
 import json
 import math
 import subprocess
@@ -19,9 +18,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-import stream_dagmm
 from stream_dagmm.arithmetic import Floats
 from tests.benchmarks import streams, tables
+from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.peers import METHODS, SLOW_ROWS, Method, Scored
 from tests.benchmarks.streams import Bools, Stream
 from tests.threads import threads
@@ -59,11 +58,12 @@ def measure(given: argparse.Namespace) -> None:
     """Append a line for every run that has none."""
     done = {key(line) for line in read(given.results)}
     failed: set[str] = set()
-    of_package, at = code(), commit()  # what this process has imported, whatever changes meanwhile
+    # What this process has imported, whatever becomes of the files meanwhile.
+    codes, at = {name: code(METHODS[name].module) for name in METHODS}, commit()
     for stream in streams.every(given.folder, given.streams, given.rows):
         for name, seed in runs(given.methods or list(METHODS), given.seeds):
             wanted = {"stream": stream.name, "method": name, "seed": seed, "asked": given.rows}
-            wanted["code"] = of_package if METHODS[name].ours else ""
+            wanted["code"] = codes[name]
             if key(wanted) in done or name in failed:
                 continue
             try:
@@ -121,23 +121,6 @@ def windowed_auroc(labels: Bools, scores: Floats) -> float | None:
 def key(line: dict[str, Any]) -> tuple[Any, ...]:
     """What makes two lines the same run."""
     return tuple(line[name] for name in ("stream", "method", "seed", "asked", "code"))
-
-
-def code() -> str:
-    """A hash of the package: when it changes, what was measured of it is measured again."""
-    folder = Path(stream_dagmm.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def commit() -> str:
-    """The commit that is checked out, "+" after it where files differ from it."""
-    folder = Path(__file__).parent
-    said = ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=10"]
-    found = subprocess.run(said, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
 
 
 def read(path: Path) -> list[dict[str, Any]]:
