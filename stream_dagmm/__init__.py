@@ -6,6 +6,7 @@ from stream_dagmm.detectors.autoencoder import StreamAutoencoder
 from stream_dagmm.detectors.dagmm import StreamDAGMM
 from stream_dagmm.detectors.gaussian_mixture import GaussianMixture
 from stream_dagmm.detectors.glgae import StreamGLGAE
+from stream_dagmm.detectors.gmvae import StreamGMVAE
 from stream_dagmm.detectors.pca import StreamPCA
 from stream_dagmm.detectors.vae import StreamVAE
 
@@ -15,6 +16,7 @@ __all__ = [
     "StreamAutoencoder",
     "StreamDAGMM",
     "StreamGLGAE",
+    "StreamGMVAE",
     "StreamPCA",
     "StreamVAE",
 ]

@@ -5,7 +5,14 @@ from collections.abc import Callable
 import pytest
 
 import stream_dagmm
-from stream_dagmm import GaussianMixture, StreamAutoencoder, StreamGLGAE, StreamPCA, StreamVAE
+from stream_dagmm import (
+    GaussianMixture,
+    StreamAutoencoder,
+    StreamGLGAE,
+    StreamGMVAE,
+    StreamPCA,
+    StreamVAE,
+)
 from stream_dagmm.stream import BlockDetector
 
 Make = Callable[..., BlockDetector]
@@ -43,6 +50,10 @@ DETECTORS |= {
     "glgae": maker(StreamGLGAE),
     "glgae-exact": maker(StreamGLGAE, encoding="exact", n_components=5, half_life=200.0),
     "glgae-lower-bound": maker(StreamGLGAE, encoding="lower-bound", background=0.0, latent=3),
+    "gmvae": maker(StreamGMVAE),
+    "gmvae-two-w": maker(
+        StreamGMVAE, n_components=3, w_samples=2, samples=1, latent=2, half_life=200.0
+    ),
 }
 
 every_detector = pytest.mark.parametrize("make", DETECTORS.values(), ids=DETECTORS)

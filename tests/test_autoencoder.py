@@ -43,17 +43,16 @@ def test_a_restrained_code_may_be_as_wide_as_it_likes(restraint: str) -> None:
 
 
 def test_it_learns_a_curve_and_finds_what_lies_off_it() -> None:
-    detector = StreamAutoencoder(latent=1, noise=0.1, batch_size=64)
-    rows = on_a_curve(6000, 0)
-    detector.learn_many(rows)
-    usual = detector.score_many(on_a_curve(400, 1))
-    shuffled = np.random.default_rng(2).permuted(on_a_curve(400, 3), axis=0)  # the same marginals
-    area = roc_auc_score(np.arange(800) >= 400, np.append(usual, detector.score_many(shuffled)))
-    assert area > 0.7
-    untrained = StreamAutoencoder(latent=1, learning_rate=0.0, batch_size=64)
-    untrained.learn_many(rows)
-    trained_error, error = (d.diagnostics()["reconstruction"] for d in (detector, untrained))
-    assert float(str(trained_error)) < 0.7 * float(str(error))
+    """Against rows whose columns were shuffled: the same marginals, 0.8 against 0.5 untrained."""
+    usual, strange = on_a_curve(400, 1), on_a_curve(400, 3)
+    probes = np.vstack([usual, np.random.default_rng(2).permuted(strange, axis=0)])
+    areas = []
+    for rate in (0.01, 0.0):
+        detector = StreamAutoencoder(latent=1, noise=0.1, learning_rate=rate, batch_size=64)
+        detector.learn_many(on_a_curve(6000, 0))
+        areas.append(roc_auc_score(np.arange(800) >= 400, detector.score_many(probes)))
+    assert areas[0] > 0.7
+    assert areas[0] > areas[1] + 0.1
 
 
 def test_every_parameter_gets_a_gradient() -> None:

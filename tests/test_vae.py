@@ -83,11 +83,12 @@ def test_more_samples_bound_the_density_more_tightly() -> None:
     prepared, spread, held = model.prepared, model.spread, model.lessons.held
 
     def bound(samples: int) -> float:
-        tables = (variation.noise_table(samples, 2, generator(seed)) for seed in range(5))
+        tables = (variation.noise_table(samples, 2, generator(seed)) for seed in range(20))
         return float(np.mean([vae.log_density(prepared, spread, t, held).mean() for t in tables]))
 
-    bounds = [bound(samples) for samples in (1, 4, 16, 64)]
-    assert bounds == sorted(bounds)
+    bounds = [bound(samples) for samples in (1, 8, 64)]
+    assert (np.diff(bounds) > -0.01).all()  # the standard error of the mean over tables
+    assert bounds[-1] > bounds[0] + 0.02
 
 
 def test_exact_samples_have_the_moments_that_were_asked_for() -> None:

@@ -61,7 +61,7 @@ class StreamVAE(BlockDetector):
     >>> for x, _ in datasets.Shuttle().take(1024):
     ...     detector.learn_one(x)
     >>> print(f"{detector.score_one(x):.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    4.0 18.2
+    7.0 17.1
 
     References
     ----------
