@@ -37,6 +37,11 @@ SHUTTLE = "shuttle"
 DETECTORS: dict[DetectorName, str] = {
     "dagmm": "StreamDAGMM",
     "gaussian-mixture": "GaussianMixture",
+    "gmvae": "StreamGMVAE",
+    "glgae": "StreamGLGAE",
+    "vae": "StreamVAE",
+    "autoencoder": "StreamAutoencoder",
+    "pca": "StreamPCA",
 }
 """Where each choice of `--detector` is found in `stream_dagmm`."""
 

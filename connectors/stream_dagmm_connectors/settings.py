@@ -25,7 +25,7 @@ from pydantic_settings import (
 
 PREFIX = "STREAM_DAGMM_"
 
-DetectorName = Literal["dagmm", "gaussian-mixture"]
+DetectorName = Literal["dagmm", "gaussian-mixture", "gmvae", "glgae", "vae", "autoencoder", "pca"]
 Format = Literal["jsonl", "csv", "parquet"]
 OnError = Literal["dead-letter", "skip", "fail"]
 
