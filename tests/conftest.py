@@ -1,6 +1,11 @@
 """What every test of this repository shares: needs by name, and no silent skip under CI=true."""
 
 import os
+
+# One thread, as the command line has it: what a test computes here and what a process of its own
+# computes must have one arithmetic fingerprint. To be said before NumPy and torch are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 from collections.abc import Generator
 

@@ -5,6 +5,7 @@ The reference is computed without Kafka: the detector over each partition's reco
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -112,6 +113,15 @@ def read(broker: Broker, topic: str, partition: int = 0) -> list[Any]:
 def rows(records: Sequence[Any]) -> list[Row]:
     """Records of the client as rows."""
     return [Row(r.key, r.value, tuple(r.headers), r.timestamp) for r in records]
+
+
+def differing(found: Sequence[Row], expected: Sequence[Row]) -> list[object]:
+    """The first few places where the rows differ; pytest's own account of two long lists that
+    differ much takes hours."""
+    pairs = itertools.zip_longest(found, expected)
+    return list(
+        itertools.islice(((n, *pair) for n, pair in enumerate(pairs) if pair[0] != pair[1]), 3)
+    )
 
 
 def reference(

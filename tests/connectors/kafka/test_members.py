@@ -15,6 +15,7 @@ from tests.broker.broker import Broker
 from tests.connectors.kafka.member import STOPPED, Member
 from tests.connectors.kafka.streams import (
     Topics,
+    differing,
     event,
     fill,
     make_topics,
@@ -62,7 +63,7 @@ def until(done: Callable[[], bool], timeout_s: float = 90.0) -> None:
 def assert_exact(broker: Broker, topics: Topics) -> None:
     for partition in range(PARTITIONS):
         expected = reference(broker, topics, recipe(topics), partition)
-        assert rows(read(broker, topics.scored, partition)) == expected[topics.scored]
+        assert not differing(rows(read(broker, topics.scored, partition)), expected[topics.scored])
 
 
 def test_sigterm_commits_and_leaves_with_exit_code_0(broker: Broker, tmp_path: Path) -> None:
