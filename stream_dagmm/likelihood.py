@@ -49,6 +49,17 @@ def row_cost(residual: Floats, spread: Floats, tail: float) -> Floats:
     return np.asarray(squares.sum(axis=-1))
 
 
+def binary_cost(signs: Tensor, logits: Tensor) -> Tensor:
+    """Minus twice the log likelihood of Bernoulli columns [B, D], which are 1, -1, or 0 where
+    nothing is known: that costs the same whatever the logits."""
+    return 2.0 * torch.nn.functional.softplus(-signs * logits)
+
+
+def row_binary_cost(signs: Floats, logits: Floats) -> Floats:
+    """`binary_cost` summed over the columns [B]; each row's bits are its own."""
+    return np.asarray(2.0 * np.logaddexp(0.0, -signs * logits).sum(axis=-1))
+
+
 def constant(spread: Floats, tail: float) -> float:
     """What half the cost lacks to minus the log likelihood, in nats, for columns' spreads [D]."""
     scale = 0.5 * float(np.log(spread).sum())

@@ -61,9 +61,12 @@ def terms(
     clusters: int,
     samples: int,
     random: np.random.Generator,
-    tail: float = likelihood.TAIL,
+    tail: float | None = likelihood.TAIL,
 ) -> Terms:
-    """The terms for rows [B, D], by one sample of x and M `samples` of w for each."""
+    """The terms for rows [B, D], by one sample of x and M `samples` of w for each.
+
+    tail: degrees of freedom of y | x around the decoder's means; None for Bernoulli columns, the
+    rows being signs and the decoder's outputs logits."""
     to_x, to_w, prior, decoder = nets
     x_mean, x_log = variation.moments(networks.forward(to_x, rows / UNIT))  # [B, X]
     w_mean, w_log = variation.moments(networks.forward(to_w, rows / UNIT))  # [B, W]
@@ -79,9 +82,13 @@ def terms(
     apart = 0.5 * (squares * precision).sum(dim=3) + halves  # [M, B, K]
     entropy = 0.5 * (x_log + 1.0).sum(dim=1)
     shares = log_posterior.exp()
-    residual = rows - networks.forward(decoder, x) * UNIT
+    outputs = networks.forward(decoder, x) * UNIT
+    if tail is None:
+        cost = likelihood.binary_cost(rows, outputs)
+    else:
+        cost = likelihood.cost(rows - outputs, spread, tail)
     return Terms(
-        0.5 * likelihood.cost(residual, spread, tail).sum(dim=1),
+        0.5 * cost.sum(dim=1),
         (shares * apart).sum(dim=2).mean(dim=0) - entropy,
         information.from_standard(w_mean, w_log),
         (shares * log_posterior).sum(dim=2).mean(dim=0) + math.log(clusters),
@@ -128,10 +135,10 @@ def log_density(
     noise: Floats,
     rows: Floats,
     clusters: int,
-    tail: float = likelihood.TAIL,
+    tail: float | None = likelihood.TAIL,
 ) -> Floats:
     """The importance-weighted bound [B] on log p(y) of standardised rows [B, D], with z summed out
-    exactly and the noise table [L, X + W]."""
+    exactly and the noise table [L, X + W]; tail as in `terms`."""
     size = prepared.decoder[0][0].shape[0]
     x, log_q_x = variation.exact_sampled(*posterior(prepared.to_x, rows), noise[:, :size])
     w, log_q_w = variation.exact_sampled(*posterior(prepared.to_w, rows), noise[:, size:])
@@ -140,10 +147,14 @@ def log_density(
     log_p_x = (top + np.log(np.exp(every - top[:, None]).sum(axis=1))).reshape(x.shape[:2])
     log_p_w = -0.5 * (w * w).sum(axis=2)
     means = networks.exact_forward(prepared.decoder, x.reshape(-1, size))
-    residual = rows[:, None, :] - means.reshape(*x.shape[:2], -1)
-    log_p_y = -0.5 * likelihood.row_cost(residual, spread, tail)
-    bound = variation.log_mean(log_p_y + log_p_w + log_p_x - log_q_x - log_q_w)
-    return np.asarray(bound - likelihood.constant(spread, tail))
+    each, means = rows[:, None, :], means.reshape(*x.shape[:2], -1)
+    if tail is None:
+        cost, constant = likelihood.row_binary_cost(each, means), 0.0
+    else:
+        cost = likelihood.row_cost(each - means, spread, tail)
+        constant = likelihood.constant(spread, tail)
+    bound = variation.log_mean(-0.5 * cost + log_p_w + log_p_x - log_q_x - log_q_w)
+    return np.asarray(bound - constant)
 
 
 def posterior(network: ExactNetwork, rows: Floats) -> tuple[Floats, Floats]:

@@ -114,3 +114,37 @@ def test_on_shuttle_it_finds_the_anomalies_and_beats_its_untrained_self() -> Non
     assert areas[0] >= 0.95
     assert areas[0] > areas[1] + 0.01
     assert precisions[0] > precisions[1] + 0.1
+
+
+def yes_and_no(count: int, seed: int) -> tuple[Floats, Floats]:
+    """Rows [B, 8] of 0 and 1 around two opposite patterns, and which."""
+    random = np.random.default_rng(seed)
+    kinds = random.integers(2, size=count)
+    pattern = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+    clean = np.where(kinds[:, None] == 1, pattern, 1.0 - pattern)
+    flipped = random.random((count, 8)) < 0.05
+    return np.where(flipped, 1.0 - clean, clean), kinds.astype(np.float64)
+
+
+def test_bernoulli_columns_are_clustered_and_broken_patterns_score_high() -> None:
+    detector = StreamGMVAE(n_components=4, bernoulli=True, batch_size=64)
+    detector.learn_many(yes_and_no(6000, 0)[0])
+    rows, kinds = yes_and_no(500, 1)
+    assert normalized_mutual_info_score(kinds, detector.predict_many(rows)) > 0.5
+    half = np.tile([1.0, 0.0], (50, 4))
+    scores = np.append(detector.score_many(rows), detector.score_many(half))
+    assert roc_auc_score(np.arange(550) >= 500, scores) > 0.9
+
+
+def test_bernoulli_scores_keep_the_law_of_cuts_and_order_what_lies_beyond() -> None:
+    rows = np.vstack([yes_and_no(150, 2)[0], table(50, 8)])
+    whole, parts = (StreamGMVAE(bernoulli=True, batch_size=32) for _ in range(2))
+    scores = whole.score_learn_many(rows)
+    assert np.isfinite(scores).all()
+    pieces = [parts.score_learn_many(rows[start : start + 7]) for start in range(0, 200, 7)]
+    assert np.concatenate(pieces).tolist() == scores.tolist()
+    again = StreamGMVAE.from_state(whole.to_state())
+    assert again.score_many(rows).tolist() == whole.score_many(rows).tolist()
+    far = np.tile(rows[0], (200, 1))
+    far[:, 2] = 10.0 ** np.arange(4, 204)
+    assert (np.diff(whole.score_many(far)) > 0.0).all()

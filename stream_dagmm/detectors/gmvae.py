@@ -62,6 +62,9 @@ class StreamGMVAE(BlockDetector):
     warm_up
         Events, by effective sample size, until the z-prior term has its full weight; counted anew
         after a drift. 0 switches the annealing off.
+    bernoulli
+        Whether y | x is Bernoulli in each column, which then says only whether it lies above its
+        mean: for events of yes and no.
     w_samples
         M, of w for each event in training.
     samples
@@ -102,6 +105,7 @@ class StreamGMVAE(BlockDetector):
         w_latent: int = 2,
         least_information: float = 1.0,
         warm_up: float = 4096.0,
+        bernoulli: bool = False,
         w_samples: int = 1,
         samples: int = 4,
         learning_rate: float = 0.01,
@@ -116,6 +120,7 @@ class StreamGMVAE(BlockDetector):
         self.w_latent = arguments.at_least(1, w_latent=w_latent)
         self.least_information = arguments.not_negative(least_information=least_information)
         self.warm_up = arguments.not_negative(warm_up=warm_up)
+        self.bernoulli = arguments.flag(bernoulli=bernoulli)
         self.w_samples = arguments.at_least(1, w_samples=w_samples)
         self.samples = arguments.at_least(1, samples=samples)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
@@ -149,6 +154,7 @@ class StreamGMVAE(BlockDetector):
             w_latent=self.w_latent,
             least_information=self.least_information,
             warm_up=self.warm_up,
+            bernoulli=self.bernoulli,
             w_samples=self.w_samples,
             samples=self.samples,
             learning_rate=self.learning_rate,
@@ -170,6 +176,7 @@ class Design:
     w_latent: int
     least_information: float
     warm_up: float
+    bernoulli: bool
     w_samples: int
     samples: int
     learning_rate: float
@@ -187,6 +194,15 @@ class Design:
         to_x, to_w, prior, decoder = Trained.drawn(sizes, random).nets
         apart = mixture_prior.drawn_prior(prior, self.clusters, random)
         return Trained.of((to_x, to_w, apart, decoder))
+
+    @property
+    def tail(self) -> float | None:
+        """Degrees of freedom of y | x, None if it is Bernoulli."""
+        return None if self.bernoulli else likelihood.TAIL
+
+    def seen(self, rows: Floats) -> Floats:
+        """What the networks see of standardised rows [B, D]."""
+        return np.sign(rows) if self.bernoulli else rows
 
     def warmth(self, sightings: float) -> float:
         """Weight of the z-prior term, 0 to 1."""
@@ -224,7 +240,12 @@ class GmvaeModel(NamedTuple):
         if self.spread is None or self.prepared is None or self.noise is None:
             return standard.beyond
         bound = mixture_prior.log_density(
-            self.prepared, self.spread, self.noise, standard.rows, self.design.clusters
+            self.prepared,
+            self.spread,
+            self.noise,
+            self.design.seen(standard.rows),
+            self.design.clusters,
+            self.design.tail,
         )
         return np.asarray(standard.beyond - bound)
 
@@ -232,8 +253,8 @@ class GmvaeModel(NamedTuple):
         """p(z|x, w) [B, K] of rows [B, D]; all in cluster 0 when cold."""
         if self.prepared is None:
             return np.tile(np.eye(1, self.design.clusters), (len(rows), 1))
-        standard = self.lessons.standardised(rows).rows
-        return mixture_prior.memberships(self.prepared, standard, self.design.clusters)
+        seen = self.design.seen(self.lessons.standardised(rows).rows)
+        return mixture_prior.memberships(self.prepared, seen, self.design.clusters)
 
     def learn(
         self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
@@ -265,8 +286,8 @@ class GmvaeModel(NamedTuple):
         (_, x), (_, w), prior, (latent, _) = shapes
         trained = trained.widened([(width, x), (width, w), prior, (latent, width)], random).taught(
             Objective(design, torch.from_numpy(spread), design.warmth(self.sightings)),
-            block,
-            lessons.held,
+            design.seen(block),
+            design.seen(lessons.held),
             lessons.age,
             design.learning_rate,
             random,
@@ -274,7 +295,7 @@ class GmvaeModel(NamedTuple):
         blocks, table = self.blocks + 1, lessons.random(lessons.age, 2)
         noise = variation.noise_table(design.samples, latent + w // 2, table)
         after = self._replace(trained=trained, blocks=blocks, noise=noise)._readable()
-        residual = after._residual(lessons.held)
+        residual = after._residual(design.seen(lessons.held))
         return after._replace(spread=likelihood.respread(spread, residual, 1.0 / blocks))
 
     def _readable(self) -> Self:
@@ -322,11 +343,12 @@ class GmvaeModel(NamedTuple):
         after a collapse; and the weight of the z-prior term."""
         if self.prepared is None:
             return {}
+        residual = self._residual(self.design.seen(self.lessons.held))
         shares = self.memberships(self.lessons.memory.rows)
         usage = np.bincount(shares.argmax(axis=1), minlength=self.design.clusters) / len(shares)
         whole, each = (information.entropy(torch.from_numpy(s)) for s in (shares.mean(0), shares))
         return {
-            "reconstruction": float((self._residual(self.lessons.held) ** 2).mean()),
+            "reconstruction": float((residual**2).mean()),
             "component_weights": usage.tolist(),
             "usage_entropy": float(information.entropy(torch.from_numpy(usage))),
             "cluster_information": float(whole - each.mean()),
@@ -351,7 +373,7 @@ class Objective:
         """The loss of the four networks on rows [B, D]."""
         design = self.design
         found = mixture_prior.terms(
-            nets, rows, self.spread, design.clusters, design.w_samples, random
+            nets, rows, self.spread, design.clusters, design.w_samples, random, design.tail
         )
         kept = likelihood.trusted(torch.stack(found).sum(dim=0))
         trusted = mixture_prior.Terms(*(term[kept] for term in found))
