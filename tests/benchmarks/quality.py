@@ -158,6 +158,7 @@ def report(lines: Sequence[dict[str, Any]], asked: int) -> str:
     cold = [name for name, method in METHODS.items() if method.cold]
     missing = [name for name in METHODS if name not in found]
     notes = [f"Behind by more than {tables.FAR_BEHIND}: {said}" for said in behind(found, cold)]
+    notes += tables.best_others(found, "StreamDAGMM", cold)
     notes += tables.steadiness(found, "StreamDAGMM", "StreamDAGMM, untrained")
     notes += [f"Not measured: {', '.join(missing)}"] if missing else []
     parts = [tables.summary(found, names, cold), tables.by_stream(found, names)]

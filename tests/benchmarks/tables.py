@@ -153,7 +153,7 @@ def steadiness(found: Cells, first: str, untrained: str) -> list[str]:
         )
     both = [s for s in found.get(first, {}) if s in found.get(untrained, {})]
     for figure in ("auroc", "ap"):
-        gains = [found[first][s].mean(figure) - found[untrained][s].mean(figure) for s in both]
+        gains = [_gain(found[first][s], found[untrained][s], figure) for s in both]
         gains = [gain for gain in gains if not math.isnan(gain)]
         if any(gains):
             p = stats.wilcoxon(gains).pvalue
@@ -162,6 +162,35 @@ def steadiness(found: Cells, first: str, untrained: str) -> list[str]:
                 f"{min(gains):+.4f}, over {len(gains)} streams (Wilcoxon p = {p:.2g})"
             )
     return said
+
+
+def best_others(found: Cells, first: str, cold: Sequence[str]) -> list[str]:
+    """What it would be to know for each stream which other cold start is best on it."""
+    others = [method for method in found if method in cold and not method.startswith(first)]
+    said = []
+    for figure, name in (("auroc", "AUROC"), ("ap", "AP")):
+        best = [
+            max(_defined(found[m][s], figure, cell.rows) for m in others if s in found[m])
+            for s, cell in found.get(first, {}).items()
+            if any(s in found[m] for m in others)
+        ]
+        if best:
+            said.append(f"{name} {np.mean(best):.3f}")
+    return (
+        [f"Whichever other is best on each stream, in the mean: {', '.join(said)}"] if said else []
+    )
+
+
+def _defined(cell: Cell, figure: str, rows: int) -> float:
+    """A figure, and for want of one the least there is."""
+    value = cell.mean(figure)
+    return 0.0 if math.isnan(value) or cell.rows != rows else value
+
+
+def _gain(one: Cell, other: Cell, figure: str) -> float:
+    """Mean difference over the seeds that both have."""
+    place, seeds = FIGURES.index(figure), min(len(one.values), len(other.values))
+    return float((one.values[:seeds, place] - other.values[:seeds, place]).mean())
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
