@@ -153,7 +153,8 @@ class BlockDetector(base.AnomalyDetector):
         return np.concatenate(scores), reasons
 
     def explain_one(self, x: dict[Any, Any]) -> Contributions:
-        """Signed contributions of the event's features, in units of the score, adding up to it."""
+        """Signed contributions of the event's features, in units of the score, adding up to it; an
+        event without features has none."""
         return self._explain(x, self._context)
 
     def flush(self) -> None:

@@ -133,6 +133,7 @@ def check_together(settings: ReplaySettings) -> None:
         ("--out", settings.out),
     ]
     places += [("--dead-letter", dead_letter_file(settings)), ("--report", settings.report)]
+    places += [("--save-model", settings.save_model)]
     seen: dict[Path, str] = {}
     for flag, place in places:
         if place is None or str(place) == STANDARD:

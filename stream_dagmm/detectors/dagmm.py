@@ -66,7 +66,8 @@ class StreamDAGMM(BlockDetector):
         Of Adam; 0 leaves the networks as drawn, while everything else learns.
     floor
         Whether the distance in the features is part of the score; without it the neural part
-        stands alone.
+        stands alone, and a value between its learned range and `scaling.CLIP` standard deviations
+        need not score higher than one inside.
     faithful
         Whether to be the paper's DAGMM, made incremental: z_r = [||x - x'|| / ||x||, cosine],
         memberships by the estimation network with dropout, lambda_1 = 0.1, lambda_2 = 0.005,
