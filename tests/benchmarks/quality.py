@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm.arithmetic import Floats
-from tests.benchmarks import streams, tables
+from tests.benchmarks import findings, streams, tables
 from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.peers import METHODS, SLOW_ROWS, Method, Scored
 from tests.benchmarks.streams import Bools, Stream
@@ -157,9 +157,9 @@ def report(lines: Sequence[dict[str, Any]], asked: int) -> str:
         return "no results yet"
     cold = [name for name, method in METHODS.items() if method.cold]
     missing = [name for name in METHODS if name not in found]
-    notes = [f"Behind by more than {tables.FAR_BEHIND}: {said}" for said in behind(found, cold)]
-    notes += tables.best_others(found, "StreamDAGMM", cold)
-    notes += tables.steadiness(found, "StreamDAGMM", "StreamDAGMM, untrained")
+    notes = [f"Behind by more than {findings.FAR_BEHIND}: {said}" for said in behind(found, cold)]
+    notes += findings.best_others(found, "StreamDAGMM", cold)
+    notes += findings.steadiness(found, "StreamDAGMM", "StreamDAGMM, untrained")
     notes += [f"Not measured: {', '.join(missing)}"] if missing else []
     parts = [tables.summary(found, names, cold), tables.by_stream(found, names)]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
@@ -167,7 +167,7 @@ def report(lines: Sequence[dict[str, Any]], asked: int) -> str:
 
 def behind(found: tables.Cells, cold: Sequence[str]) -> list[str]:
     """Where ours falls short."""
-    return tables.behind(found, "StreamDAGMM", "z-score norm", cold)
+    return findings.behind(found, "StreamDAGMM", "z-score norm", cold)
 
 
 def _rounded(value: float) -> float | None:

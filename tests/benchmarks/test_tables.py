@@ -70,29 +70,3 @@ def test_a_stream_without_figures_leaves_the_means_of_the_others() -> None:
     lines = [*grid({"ours": [0.5, 0.7]}), line("s2", "ours", None)]
     shown = tables.summary(tables.cells(lines, ["ours"]), STREAMS, ["ours"])
     assert "| ours | 0.600 |" in shown
-
-
-def test_it_is_said_where_ours_is_far_behind_and_nowhere_else() -> None:
-    found = tables.cells(grid(VALUES), list(VALUES))
-    assert tables.behind(found, "ours", "norm", COLD) == ["s1: AUROC 0.800, norm 0.900"]
-
-
-def test_the_spread_of_long_streams_and_the_gain_of_training_are_said() -> None:
-    lines = [line(s, "ours", v, seed) for s in STREAMS for seed, v in enumerate([0.7, 0.9])]
-    lines += [line(s, "untrained", v - 0.1, n) for s in STREAMS for n, v in enumerate([0.7, 0.9])]
-    said = tables.steadiness(tables.cells(lines, ["ours", "untrained"]), "ours", "untrained")
-    assert "0.1000 AUROC (s0)" in said[0]
-    assert "mean +0.1000, worst +0.1000" in said[1]
-
-
-def test_training_is_judged_on_the_seeds_that_both_have() -> None:
-    lines = [line(s, "ours", v, seed) for s in STREAMS for seed, v in enumerate([0.7, 0.9])]
-    lines += [line(s, "untrained", 0.6) for s in STREAMS]
-    said = tables.steadiness(tables.cells(lines, ["ours", "untrained"]), "ours", "untrained")
-    assert "mean +0.1000" in said[1]
-
-
-def test_the_best_other_is_chosen_for_each_stream_among_those_that_start_cold() -> None:
-    found = tables.cells(grid(VALUES | {"more": [0.1, 0.2, 0.9]}), [*VALUES, "more"])
-    said = tables.best_others(found, "ours", [*COLD, "more"])
-    assert said[0].endswith("AUROC 0.867, AP 0.867")
