@@ -1,4 +1,4 @@
-"""Density at the scale of a tenth of the data: how far an event's nearest kin are.
+"""Density at the scale of a seventh of the data: how far an event's nearest kin are.
 
 The nearest few rows of a memory say whether an event was seen before, and excuse any anomaly that
 came twice. The nearest 15 % of it say whether the event belongs to a population.

@@ -40,7 +40,7 @@ Bools = npt.NDArray[np.bool_]
 class StreamDAGMM(BlockDetector):
     """Scores each event of a stream by how little it fits what the stream was, and learns it.
 
-    The score is a sum of logarithms: the event's distance to the nearest tenth of a memory of past
+    The score is a sum of logarithms: the event's distance to the nearest 15 % of a memory of past
     events (the floor, which works from the second event on); the same for its reconstruction error
     by an autoencoder; its energy under a mixture of Gaussians over the autoencoder's codes; and
     how far any feature lies beyond `scaling.CLIP` standard deviations. Each is taken on the event
@@ -71,7 +71,8 @@ class StreamDAGMM(BlockDetector):
     faithful
         Whether to be the paper's DAGMM, made incremental: z_r = [||x - x'|| / ||x||, cosine],
         memberships by the estimation network with dropout, lambda_1 = 0.1, lambda_2 = 0.005,
-        Gaussian energy, no innovations, no trimming, no gate.
+        Gaussian energy, no innovations, no trimming, no gate. That energy need not rise between a
+        feature's learned range and `scaling.CLIP` standard deviations.
     max_features
         Columns given out one by one; later features share a fixed number of hashed ones.
 
