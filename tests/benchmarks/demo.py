@@ -24,11 +24,11 @@ def main() -> None:
     events = [x for x, _ in pairs]
     labels = np.array([bool(y) for _, y in pairs])
     rows = np.array([list(x.values()) for x in events], dtype=np.float64)
-    table = Table(title="Shuttle, cold start, score then learn: mean and standard deviation")
+    table = Table(title=f"Shuttle from event {FIRST} on: cold start, score then learn, 5 seeds")
     table.add_column("detector", no_wrap=True)
     for length in LENGTHS:
-        table.add_column(f"AUROC {FIRST} to {length:,}", justify="right")
-        table.add_column(f"AP {FIRST} to {length:,}", justify="right")
+        table.add_column(f"AUROC to {length:,}", justify="right")
+        table.add_column(f"AP to {length:,}", justify="right")
     for name, make in CONTROLS.items():
         seeds = SEEDS[:1] if name in WITHOUT_CHANCE else SEEDS
         runs = np.array([figures(scores(make(s), events, rows), labels) for s in seeds])
