@@ -11,7 +11,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,35 +32,40 @@ WINDOW, LEAST_OF_A_CLASS = 1_000, 5
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is missing, then print the tables."""
-    given = parser().parse_args(arguments)
-    for name in given.methods or []:
-        if name not in METHODS:
-            sys.exit(f"no method is called {name!r}; choose from {'; '.join(METHODS)}")
+    options = parser(__doc__, RESULTS)
+    options.add_argument("folder", type=Path, nargs="?", help="of streams; without: tables only")
+    options.add_argument("--rows", type=int, default=streams.ROWS, help="of a stream; 0: all")
+    given = options.parse_args(arguments)
     if given.folder is not None:
-        with threads(1):
-            measure(given)
-    print(report(read(given.results), given.rows))
+        measure(given, streams.every(given.folder, given.streams, given.rows))
+    print(report(read(given.results), given.rows, [plan.name for plan in streams.PLANS]))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    found = argparse.ArgumentParser(description=__doc__)
-    found.add_argument("folder", type=Path, nargs="?", help="of the streams; without: tables only")
+def parser(description: str | None, results: Path) -> argparse.ArgumentParser:
+    """What can be said on every command line that measures methods on streams."""
+    found = argparse.ArgumentParser(description=description)
     found.add_argument("--methods", nargs="+", help="all unless named", metavar="NAME")
     found.add_argument("--streams", nargs="+", help="all unless named", metavar="NAME")
     found.add_argument("--seeds", type=int, default=SEEDS, help="0 up to one less than this")
-    found.add_argument("--rows", type=int, default=streams.ROWS, help="of a stream; 0: all")
-    found.add_argument("--results", type=Path, default=RESULTS, help="file of JSON lines")
+    found.add_argument("--results", type=Path, default=results, help="file of JSON lines")
     return found
 
 
-def measure(given: argparse.Namespace) -> None:
-    """Append a line for every run that has none."""
+def measure(given: argparse.Namespace, chosen: Iterable[Stream]) -> None:
+    """Append a line for every run of the chosen streams that has none."""
+    for name in given.methods or []:
+        if name not in METHODS:
+            sys.exit(f"no method is called {name!r}; choose from {'; '.join(METHODS)}")
+    with threads(1):
+        _measure(given, chosen)
+
+
+def _measure(given: argparse.Namespace, chosen: Iterable[Stream]) -> None:
     done = {key(line) for line in read(given.results)}
     failed: set[str] = set()
     # What this process has imported, whatever becomes of the files meanwhile.
     codes, at = {name: code(METHODS[name].module) for name in METHODS}, commit()
-    for stream in streams.every(given.folder, given.streams, given.rows):
+    for stream in chosen:
         for name, seed in runs(given.methods or list(METHODS), given.seeds):
             wanted = {"stream": stream.name, "method": name, "seed": seed, "asked": given.rows}
             wanted["code"] = codes[name]
@@ -142,8 +147,8 @@ def append(path: Path, line: dict[str, Any]) -> None:
         file.write("\n" * cut_short + json.dumps(line) + "\n")
 
 
-def report(lines: Sequence[dict[str, Any]], asked: int) -> str:
-    """The tables and what must be said beside them."""
+def report(lines: Sequence[dict[str, Any]], asked: int, known: Sequence[str]) -> str:
+    """The tables, over the streams known, and what must be said beside them."""
     lines = [line for line in lines if line["asked"] == asked]
     newest = {line["method"]: line["code"] for line in lines}
     own = [
@@ -151,8 +156,8 @@ def report(lines: Sequence[dict[str, Any]], asked: int) -> str:
         for line in lines
         if line["code"] == newest[line["method"]]
     ]
-    found = tables.cells(own, list(METHODS))
-    names = [p.name for p in streams.PLANS if any(p.name in cell for cell in found.values())]
+    found = tables.cells([line for line in own if line.stream in known], list(METHODS))
+    names = [name for name in known if any(name in cell for cell in found.values())]
     if not names:
         return "no results yet"
     cold = [name for name, method in METHODS.items() if method.cold]
