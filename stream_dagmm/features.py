@@ -8,12 +8,13 @@ out in the order in which features are first learned: a new one never moves an o
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.events import NUMBER, Cell, Events, Key, Table, bucket_of, listed
+from stream_dagmm.events import NUMBER, Cell, Events, Key, Listed, Table, bucket_of, listed
 
 SHARED_COLUMNS = 16
 """Columns that all features beyond `max_features` share by hash, their values added up."""
@@ -24,6 +25,23 @@ between whose rows distances are exact."""
 
 LARGEST_SUM = 1e300
 """Magnitude to which the sum in a shared column is held."""
+
+
+ABSENT, UNKNOWN = 0, -1
+"""Places of a text that an event does not have, and of what has no column."""
+
+
+class Places(NamedTuple):
+    """The columns that a table's cells belong to."""
+
+    numbers: npt.NDArray[np.intp]
+    """[N]"""
+    texts: dict[str, npt.NDArray[np.intp]]
+    """Per feature [B]."""
+
+    def part(self, start: int, stop: int) -> "Places":
+        """Those of the events from `start` up to `stop`."""
+        return Places(self.numbers, {name: at[start:stop] for name, at in self.texts.items()})
 
 
 class Columns:
@@ -62,33 +80,49 @@ class Columns:
         """Rows [B, width] of the events, after giving each new feature its column; a row is missing
         in the columns that only later events brought. Column 0 counts what a model of the first
         `known` columns did not know."""
-        if isinstance(events, Table):
-            if self._knows_all(events):
-                return self._rows_of_table(events, known)
-            events = listed(events.dictionaries())
-        widths = []
-        for cells in events.cells:
-            self._register(cells)
-            widths.append(self.width)
-        rows = self._rows(events.cells, known)
-        for row, width in zip(rows, widths, strict=True):
-            row[width:] = np.nan
-        return rows
+        if isinstance(events, Listed):
+            return self._learned(events.cells, known)
+        parts, start = [np.empty((0, 1))], 0
+        while start < events.length:
+            table = events.part(start, events.length)
+            places = self._places_of(table)
+            new = self._first_new(table, places)
+            if new is None:
+                parts.append(self._rows_of_table(table, places, known))
+                break
+            if self.overflowed:  # later features are added up by hash, each event on its own
+                parts.append(self._learned(listed(table.dictionaries()).cells, known))
+                break
+            before = places.part(0, new)
+            parts.append(self._rows_of_table(table.part(0, new), before, known))
+            parts.append(self._learned(listed([table.event(new)]).cells, known))
+            start += new + 1
+        return np.vstack([widened(part, self.width) for part in parts])
 
     def encode(self, events: Events, known: int) -> Floats:
         """Rows [B, known] of the events for a model that has learned the first `known` columns.
         Changes nothing."""
-        if isinstance(events, Table):
-            if self._knows_all(events):
-                return self._rows_of_table(events, known)[:, :known]
+        if isinstance(events, Table) and self.overflowed:
             events = listed(events.dictionaries())
-        return self._rows(events.cells, known)[:, :known]
+        if isinstance(events, Listed):
+            return self._rows(events.cells, known)[:, :known]
+        return self._rows_of_table(events, self._places_of(events), known)[:, :known]
 
     def restore(self, keys: Sequence[Key], overflowed: int) -> None:
         """Gives the columns out again in a saved order."""
         for key in keys:
             self._add(key)
         self.overflowed = overflowed
+
+    def _learned(self, events: list[list[Cell]], known: int) -> Floats:
+        widths = []
+        for cells in events:
+            self._register(cells)
+            widths.append(self.width)
+        rows = self._rows(events, known)
+        for row, width in zip(rows, widths, strict=True):
+            row[width:] = np.nan
+        return rows
 
     def _register(self, cells: list[Cell]) -> None:
         new = [key for key, _ in cells if key not in self.places]
@@ -133,33 +167,44 @@ class Columns:
             return known <= 1 + self.max_features
         return place >= known
 
-    def _rows_of_table(self, table: Table, known: int) -> Floats:
+    def _places_of(self, table: Table) -> "Places":
+        numbers = [self.places.get((name, NUMBER), UNKNOWN) for name in table.numbers]
+        texts = {}
+        for name, column in table.texts.items():
+            place = {
+                text: ABSENT
+                if text is None
+                else self.places.get((name, bucket_of(name, text)), UNKNOWN)
+                for text in set(column)
+            }
+            texts[name] = np.fromiter(map(place.__getitem__, column), np.intp, table.length)
+        return Places(np.array(numbers, dtype=np.intp), texts)
+
+    def _first_new(self, table: Table, places: "Places") -> int | None:
+        """The first event with a feature that has no column yet."""
+        new = np.isfinite(table.values[:, places.numbers == UNKNOWN]).any(axis=1)
+        for column in places.texts.values():
+            new |= column == UNKNOWN
+        return int(new.argmax()) if new.any() else None
+
+    def _rows_of_table(self, table: Table, places: "Places", known: int) -> Floats:
+        """Rows of events none of which needs a shared column."""
         rows = np.full((table.length, self.width), np.nan)
-        rows[:, 0] = 0.0
-        for name, values in table.numbers.items():
-            place = self.places.get((name, NUMBER))
-            if place is not None:
-                finite = np.isfinite(values)
-                rows[:, place] = np.where(finite, values, np.nan)
-                rows[:, 0] += finite * self._is_unknown(place, known)
-        for name, texts in table.texts.items():
-            present = np.flatnonzero([text is not None for text in texts])
-            places = [self.places[name, bucket_of(name, t)] for t in texts if t is not None]
-            own = np.array(self._fields.get(name, []), dtype=np.intp)
-            rows[np.ix_(present, own)] = 0.0
-            rows[present, places] = 1.0
-            rows[present, 0] += [self._is_unknown(place, known) for place in places]
+        finite = np.isfinite(table.values)
+        rows[:, 0] = finite @ self._are_unknown(places.numbers, known)
+        has = places.numbers != UNKNOWN
+        rows[:, places.numbers[has]] = np.where(finite, table.values, np.nan)[:, has]
+        for name, column in places.texts.items():
+            present = np.flatnonzero(column != ABSENT)
+            rows[np.ix_(present, np.array(self._fields.get(name, []), dtype=np.intp))] = 0.0
+            stands = np.flatnonzero(column > ABSENT)
+            rows[stands, column[stands]] = 1.0
+            rows[present, 0] += self._are_unknown(column[present], known)
         return rows
 
-    def _knows_all(self, table: Table) -> bool:
-        return all(
-            (name, NUMBER) in self.places or not np.isfinite(values).any()
-            for name, values in table.numbers.items()
-        ) and all(
-            (name, bucket_of(name, text)) in self.places
-            for name, texts in table.texts.items()
-            for text in {text for text in texts if text is not None}
-        )
+    def _are_unknown(self, places: npt.NDArray[np.intp], known: int) -> Floats:
+        news = (places >= known) | ((places == UNKNOWN) & (known <= 1 + self.max_features))
+        return np.asarray(news * float(known > 1))  # to a model that knows nothing, nothing is news
 
     def _shared_place(self, key: Key) -> int:
         return 1 + self.max_features + bucket_of(key[0], str(key[1])) % SHARED_COLUMNS
