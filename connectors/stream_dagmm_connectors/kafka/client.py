@@ -124,7 +124,11 @@ class Reader(Protocol):
         """The offset after the last committed record; `NotYet`."""
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
-        """What tells a topic from another of the same name; `NotYet`."""
+        """What tells a topic from another of the same name, as it is now; empty where there is
+        none. May be asked within a callback. `NotYet`."""
+
+    def partitions(self, topic: str, timeout_ms: int) -> int:
+        """How many partitions the topic has now; 0 where there is none. `NotYet`."""
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         """Commit outside any transaction."""
@@ -173,6 +177,9 @@ class LogReader(Protocol):
 
     def range(self, place: Place) -> tuple[int, int]:
         """The first offset in the log, and the one after the last."""
+
+    def at_time(self, place: Place, timestamp_ms: int) -> int | None:
+        """The first offset whose record is of that time or later; None where none is."""
 
     def partitions(self, topic: str) -> int:
         """How many partitions the topic has; 0 where there is none."""

@@ -39,6 +39,7 @@ Answer = TypeVar("Answer")
 WAIT_MS = 500
 """A poll for a range of the log waits this long for each answer."""
 EMPTY_POLLS = 20
+ADMIN_MS = 5_000
 
 
 class KafkaReader:
@@ -49,7 +50,7 @@ class KafkaReader:
     ) -> None:
         self._connection = connection
         self._timing = timing
-        self._topic_ids: dict[str, str] = {}
+        self._admin: KafkaAdminClient | None = None
         self._consumer = KafkaConsumer(
             **connection.options(),
             group_id=group,
@@ -138,10 +139,23 @@ class KafkaReader:
         return int(self._ask(lambda: ask([asked], timeout_ms=timeout_ms))[asked])
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
-        """The topic's UUID, asked once: a topic made anew is seen by a new assignment."""
-        if topic not in self._topic_ids:
-            self._topic_ids[topic] = self._ask(lambda: topic_id(self._connection, topic))
-        return self._topic_ids[topic]
+        """The topic's UUID, asked anew each time: a topic may be made anew at any."""
+        return str(self._described(topic)["topic_id"] or "")
+
+    def partitions(self, topic: str, timeout_ms: int) -> int:
+        """How many it has, asked anew each time."""
+        return len(self._described(topic)["partitions"])
+
+    def _described(self, topic: str) -> dict[str, Any]:
+        # An admin client has connections of its own, so it may be asked within a callback.
+        if self._admin is None:
+            bounded = {"request_timeout_ms": ADMIN_MS, "bootstrap_timeout_ms": ADMIN_MS}
+            self._admin = self._ask(
+                lambda: KafkaAdminClient(**self._connection.options(), **bounded)
+            )
+        admin = self._admin
+        (described,) = self._ask(lambda: admin.describe_topics([topic]))
+        return dict(described)
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         """Commit outside any transaction; a stale member is `Aborted`."""
@@ -154,6 +168,8 @@ class KafkaReader:
     def close(self, timeout_ms: int) -> None:
         """Leave the group."""
         self._consumer.close(autocommit=False, timeout_ms=timeout_ms)
+        if self._admin is not None:
+            self._admin.close()
 
     def _ask(self, ask: Callable[[], Answer]) -> Answer:
         try:
@@ -199,12 +215,14 @@ class KafkaLogReader:
 
     def read(self, place: Place, first: int, last: int) -> list[Fetched]:
         """The committed records from `first` to `last`."""
-        asked, got, empty = TopicPartition(*place), [], 0
+        asked, empty = TopicPartition(*place), 0
+        got: list[Fetched] = []
         try:
-            self._consumer.assign([asked])
-            self._consumer.seek(asked, first)
+            self._go_to(asked, first)
             while empty < EMPTY_POLLS:
-                records = self._consumer.poll(timeout_ms=WAIT_MS).get(asked, [])
+                room = last + 1 - first - len(got)  # what is beyond waits for the next range
+                polled = self._consumer.poll(timeout_ms=WAIT_MS, max_records=max(room, 1))
+                records = polled.get(asked, [])
                 got += [_fetched(record) for record in records if record.offset <= last]
                 if (self._consumer.position(asked, timeout_ms=WAIT_MS) or 0) > last:
                     return got
@@ -214,6 +232,23 @@ class KafkaLogReader:
         except KafkaError as error:
             _sort(error)
         raise NotYet(f"{place}: no answer for offsets {first} to {last}")
+
+    def _go_to(self, place: TopicPartition, offset: int) -> None:
+        """Seek, unless the last range ended there: what was fetched beyond it is still in hand."""
+        here = self._consumer.assignment() == {place}
+        if not here:
+            self._consumer.assign([place])
+        if not here or self._consumer.position(place, timeout_ms=WAIT_MS) != offset:
+            self._consumer.seek(place, offset)
+
+    def at_time(self, place: Place, timestamp_ms: int) -> int | None:
+        """The first offset of that time or later."""
+        asked = TopicPartition(*place)
+        try:
+            found = self._consumer.offsets_for_times({asked: timestamp_ms}, timeout_ms=5_000)
+        except KafkaError as error:
+            _sort(error)
+        return None if found.get(asked) is None else int(found[asked].offset)
 
     def range(self, place: Place) -> tuple[int, int]:
         """First offset, and the one after the last."""

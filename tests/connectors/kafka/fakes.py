@@ -47,6 +47,7 @@ class FakeKafka:
     logs: dict[Place, list[tuple[Fetched, Transaction]]] = field(default_factory=dict)
     offsets: dict[Place, Committed] = field(default_factory=dict)
     epochs: dict[str, tuple[int, Transaction]] = field(default_factory=dict)
+    topic_ids: dict[str, str] = field(default_factory=dict)
 
     def append(
         self, place: Place, value: bytes | None, key: bytes | None, transaction: Transaction
@@ -154,7 +155,10 @@ class FakeReader:
         return len(self._kafka.logs.get(place, []))
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
-        return f"id of {topic}"
+        return self._kafka.topic_ids.get(topic, f"id of {topic}")
+
+    def partitions(self, topic: str, timeout_ms: int) -> int:
+        return self._kafka.partitions[topic]
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         self._trap.around("commit offsets", lambda: self._kafka.offsets.update(offsets))
@@ -240,6 +244,10 @@ class FakeLogReader:
 
     def range(self, place: Place) -> tuple[int, int]:
         return 0, len(self._kafka.logs.get(place, []))
+
+    def at_time(self, place: Place, timestamp_ms: int) -> int | None:
+        later = [r for r in self._kafka.visible(place) if r.timestamp_ms >= timestamp_ms]
+        return later[0].offset if later else None
 
     def partitions(self, topic: str) -> int:
         return self._kafka.partitions[topic]
