@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from stream_dagmm_connectors.files import PlainSink
     from stream_dagmm_connectors.files import open_sink as open_sink
     from stream_dagmm_connectors.files import open_source as open_source
-    from stream_dagmm_connectors.pipeline import Pipeline as Pipeline
+    from stream_dagmm_connectors.kafka.ends import KafkaSink as KafkaSink
+    from stream_dagmm_connectors.kafka.ends import KafkaSource as KafkaSource
     from stream_dagmm_connectors.report import Report as Report
     from stream_dagmm_connectors.scoring import Judgement as Judgement
     from stream_dagmm_connectors.stores import DirectoryStore as DirectoryStore
+    from stream_dagmm_connectors.surface import Pipeline as Pipeline
 
     JsonLinesSink = PlainSink
 
@@ -35,10 +37,12 @@ _HOME = {
     "JsonLinesSource": "files",
     "CsvSource": "files",
     "Judgement": "scoring",
+    "KafkaSink": "kafka.ends",
+    "KafkaSource": "kafka.ends",
     "LabelledScores": "evaluation",
     "ParquetSource": "files",
     "PartSink": "files",
-    "Pipeline": "pipeline",
+    "Pipeline": "surface",
     "Report": "report",
     "ScoredEvent": "events",
     "open_sink": "files",

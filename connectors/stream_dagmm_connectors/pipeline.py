@@ -16,6 +16,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stream_dagmm_connectors import events as wire
+from stream_dagmm_connectors.composed import fingerprint_of
 from stream_dagmm_connectors.dead_letters import dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.evaluation import LabelledScore, truth
@@ -29,7 +30,7 @@ from stream_dagmm_connectors.resuming import (
     refuse_another,
     told,
 )
-from stream_dagmm_connectors.scoring import Detector, Judgement, Scorer, fingerprint_of
+from stream_dagmm_connectors.scoring import Detector, Judgement, Scorer
 from stream_dagmm_connectors.steps import BadRecord, Observer, OnError, Pace, Sinks, Step, Summary
 
 RECORDS_A_STEP = 512

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_dagmm import calibration
+from stream_dagmm_connectors import composed
 from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.configuration import configuration_of
 from stream_dagmm_connectors.decoding import Event
@@ -154,7 +155,7 @@ class Scorer:
     ) -> tuple[Floats, Reasons]:
         if not self._judgement.learn:
             return _score_only(self._detector, rows, explain_where)
-        prequential = getattr(self._detector, "prequential", None)
+        prequential = composed.fast_way(self._detector)
         if prequential is None:
             return _one_by_one(self._detector, rows, explain_where)
         return cast("tuple[Floats, Reasons]", prequential(rows, explain_where))
@@ -166,21 +167,15 @@ class Scorer:
 
     def to_state(self) -> dict[str, Tree]:
         """All that is needed to go on; `ValueError` if the detector cannot be saved."""
-        to_state = getattr(self._detector, "to_state", None)
-        if to_state is None or not hasattr(type(self._detector), "from_state"):
-            raise ValueError(
-                f"{type(self._detector).__name__} offers no to_state and from_state, so its model "
-                "cannot be saved; run it without checkpoints, or take a detector of stream_dagmm"
-            )
         return {
-            "detector": to_state(),
+            "detector": composed.state_of(self._detector),
             "calibration": calibration.to_tree(self._calibration),
             "learned": self._learned,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `to_state` gave, here or in another process."""
-        self._detector = type(self._detector).from_state(state["detector"])  # type: ignore[attr-defined]
+        self._detector = composed.restored(self._detector, state["detector"])
         self._calibration = calibration.from_tree(state["calibration"])
         self._learned = int(state["learned"])
 
@@ -193,12 +188,6 @@ def scoring_configuration(detector: Detector, judgement: Judgement) -> dict[str,
         "explain_below": judgement.explain_below,
         "learn": judgement.learn,
     }
-
-
-def fingerprint_of(detector: Detector) -> dict[str, str]:
-    """The arithmetic that the detector's bits depend on; empty where it does not say."""
-    offered = getattr(detector, "fingerprint", None)
-    return dict(offered()) if callable(offered) else {}
 
 
 def _one_by_one(
@@ -233,5 +222,5 @@ def _score_only(
 def _explained(
     detector: Detector, event: dict[str, Any], place: int
 ) -> dict[int, Mapping[Any, float]]:
-    explain_one = getattr(detector, "explain_one", None)
-    return {} if explain_one is None else {place: explain_one(event)}
+    reasons = composed.explained(detector, event)
+    return {} if reasons is None else {place: reasons}

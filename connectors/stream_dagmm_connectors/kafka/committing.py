@@ -26,6 +26,7 @@ class Committing:
         *,
         key: Callable[[Place, Progress], Key],
         heard: Callable[[], None],
+        keeps: bool = True,
     ) -> None:
         self._ours = ours
         self._delivery = delivery
@@ -34,6 +35,8 @@ class Committing:
         self._clock = clock
         self._key = key
         self._heard = heard
+        self._keeps = keeps
+        """Whether models are saved at all; without, a restore learns from the log's start."""
         self._committed_s = clock()
         self.revoking = False
         """Within a rebalance callback, where the reader must not be asked anything."""
@@ -71,6 +74,7 @@ class Committing:
 
     def now(self, save: Sequence[Place]) -> bool:
         """Commit what there is, and checkpoints of these; whether nothing is left to commit."""
+        save = save if self._keeps else ()
         if not save and not self.revoking and not self._behind():
             return True
         progress = {}

@@ -63,7 +63,7 @@ class Delivery:
         self,
         clients: Clients,
         reader: Reader,
-        store: Store,
+        store: Store | None,
         transactional_id: str | None,
         *,
         enter: Enter = unwatched,
@@ -222,7 +222,7 @@ class Delivery:
 
     def _saved(self, place: Place, save: Save | None) -> Stand:
         stand = self._stands[place]
-        if save is None:
+        if save is None or self._store is None:
             return stand
         self._enter("chunk write")
         pointer, kept = self._store.save(

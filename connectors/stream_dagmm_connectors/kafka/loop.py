@@ -40,7 +40,7 @@ class Scoring:
     def __init__(
         self,
         clients: Clients,
-        store: Store,
+        store: Store | None,
         recipe: Recipe,
         *,
         topics: Sequence[str],
@@ -74,6 +74,7 @@ class Scoring:
             clock,
             key=self._restorer.key,
             heard=self.watchdog.heard,
+            keeps=store is not None,
         )
         self._stopping = False
         self._fatal: Fatal | None = None

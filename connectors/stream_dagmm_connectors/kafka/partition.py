@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from stream_dagmm_connectors.composed import fingerprint_of
 from stream_dagmm_connectors.configuration import canonical, differences, lineage
 from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Decoder, Event
@@ -30,7 +31,6 @@ from stream_dagmm_connectors.scoring import (
     Detector,
     Judgement,
     Scorer,
-    fingerprint_of,
     scoring_configuration,
 )
 

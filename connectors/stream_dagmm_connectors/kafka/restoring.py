@@ -51,7 +51,7 @@ class Restorer:
     def __init__(
         self,
         reader: Reader,
-        store: Store,
+        store: Store | None,
         recipe: Recipe,
         group: str,
         policies: Mapping[Kind, Policy],
@@ -150,7 +150,7 @@ class Restorer:
         return read
 
     def _found(self, place: Place, was: Progress, pointer: Pointer | None) -> Found | None:
-        if pointer is None:
+        if pointer is None or self._store is None:
             return None
         key = self.key(place, was)
         try:

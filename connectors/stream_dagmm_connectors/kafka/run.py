@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,15 +36,17 @@ def run(
     judgement: Judgement,
     decoder: Callable[[], Decoder],
     *,
+    keeps: bool = True,
     enter: Enter = unwatched,
     watch: Callable[[Scoring], None] | None = None,
 ) -> None:
     """Score until SIGTERM or SIGINT; a second signal ends the process at once, safely.
 
     Raises `Stopped` and `Fatal` with a message for people when it cannot go on, and `ValueError`
-    for options that do not fit the brokers' topics. `watch` is handed the loop before it starts.
+    for options that do not fit the brokers' topics. Without `keeps` there are no checkpoints, and a
+    restore learns from where the lineage began. `watch` is handed the loop before it starts.
     """
-    prepare(options)
+    prepare(options, keeps=keeps)
     recipe = Recipe(
         detector=detector,
         judgement=judgement,
@@ -63,7 +66,7 @@ def run(
     )
     scoring = Scoring(
         clients,
-        store(options, clients),
+        store(options, clients) if keeps else None,
         recipe,
         topics=options.input,
         group=options.group,
@@ -83,7 +86,7 @@ def run(
         scoring.run()
 
 
-def prepare(options: RunOptions) -> None:
+def prepare(options: RunOptions, *, keeps: bool = True) -> None:
     """Make the topics that are missing and check the others; warnings go to the log."""
     looking = topics.Topics(options.connection())
     try:
@@ -92,7 +95,7 @@ def prepare(options: RunOptions) -> None:
             options.input,
             options.output,
             options.dead_letter_topic,
-            options.checkpoint_topic,
+            options.checkpoint_topic if keeps else None,
             create=options.create_topics,
         )
     finally:
@@ -119,7 +122,11 @@ def transactional_id(options: RunOptions) -> str | None:
 
 @contextmanager
 def stopped_by_signals(scoring: Scoring) -> Iterator[None]:
-    """SIGTERM and SIGINT end the run in order; the second one ends the process."""
+    """SIGTERM and SIGINT end the run in order; the second one ends the process. Where a run has a
+    thread of its own, signals are its caller's to hear, and `Scoring.stop` to pass on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     heard: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
