@@ -102,6 +102,13 @@ class Reader(Protocol):
     def position(self, place: Place) -> int | None:
         """The next offset that poll will look at; beyond markers that it has passed."""
 
+    def seen_end(self, place: Place) -> int | None:
+        """The end of the log as the last fetch told it; None before one. Asks no broker, and may
+        be called from any thread."""
+
+    def joined(self) -> bool:
+        """Whether this is a member of the group, as far as it knows; from any thread."""
+
     def seek(self, place: Place, offset: int) -> None:
         """Go on reading there."""
 

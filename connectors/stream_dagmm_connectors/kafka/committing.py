@@ -26,6 +26,7 @@ class Committing:
         *,
         key: Callable[[Place, Progress], Key],
         heard: Callable[[], None],
+        saved: Callable[[Place, int], None],
         keeps: bool = True,
     ) -> None:
         self._ours = ours
@@ -37,6 +38,7 @@ class Committing:
         self._heard = heard
         self._keeps = keeps
         """Whether models are saved at all; without, a restore learns from the log's start."""
+        self._saved = saved
         self._committed_s = clock()
         self.revoking = False
         """Within a rebalance callback, where the reader must not be asked anything."""
@@ -90,6 +92,8 @@ class Committing:
             self._committed_s = self._clock()
             self._heard()
             self._ours.saved |= {p: self._ours.models[p].progress.records for p in save}
+            for place, made in saves.items():
+                self._saved(place, len(made.data))
         return done
 
     def _save(self, place: Place) -> Save:

@@ -53,6 +53,10 @@ class Save(NamedTuple):
     data: bytes
 
 
+def _nobody_counts(records: list[Outgoing]) -> None:
+    """Nobody does."""
+
+
 class Delivery:
     """Sends what partitions give, and commits it with their offsets.
 
@@ -67,6 +71,7 @@ class Delivery:
         transactional_id: str | None,
         *,
         enter: Enter = unwatched,
+        emitted: Callable[[list[Outgoing]], None] = _nobody_counts,
         answer_timeout_ms: int = 8_000,
     ) -> None:
         self._clients = clients
@@ -74,6 +79,7 @@ class Delivery:
         self._store = store
         self._transactional_id = transactional_id
         self._enter = enter
+        self._emitted = emitted
         self._timeout_ms = answer_timeout_ms
         self._writer: Writer | None = None
         self._stands: dict[Place, Stand] = {}
@@ -98,6 +104,10 @@ class Delivery:
     def stand(self, place: Place) -> Stand:
         """What is committed of a partition of ours."""
         return self._stands[place]
+
+    def stand_of(self, place: Place) -> Stand | None:
+        """The same, or None of a partition that is not ours; from any thread."""
+        return self._stands.get(place)
 
     def own(self, place: Place, stand: Stand) -> None:
         """A partition came; from here on its records may be taken."""
@@ -166,8 +176,9 @@ class Delivery:
         if asked is not None and found == asked.committed:
             del self._asked[place]
             self._stands[place] = asked.after
-            later = self._pending.pop(place, [])[asked.records :]
-            if later:
+            pending = self._pending.pop(place, [])
+            self._emitted(pending[: asked.records])
+            if later := pending[asked.records :]:
                 self._pending[place] = later
             return True
         if (None if found is None else found.offset) == self._stands[place].offset:
@@ -215,6 +226,8 @@ class Delivery:
 
     def _committed(self) -> None:
         self._stands |= {place: asked.after for place, asked in self._asked.items()}
+        for records in self._pending.values():
+            self._emitted(records)
         self._pending.clear()
         self._asked.clear()
         self._open = False

@@ -1,112 +1,76 @@
-"""/healthz, /readyz and /metrics of a running loop, in Prometheus's text format.
-
-Read from another thread, without a lock: every figure is one attribute, written by the loop alone,
-and a scrape may see it a turn old.
-"""
+"""/healthz, /readyz and /metrics of a running loop, over HTTP, on a thread of their own."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
 
-from stream_dagmm_connectors.kafka.client import Place
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from stream_dagmm_connectors.kafka.figures import Figures, ready
 from stream_dagmm_connectors.kafka.loop import Scoring
-from stream_dagmm_connectors.kafka.partition import PartitionModel
-
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
-
-Sample = tuple[str, dict[str, str], float]
-
-
-def samples(scoring: Scoring) -> Iterator[Sample]:
-    """Every figure as (name, labels, value)."""
-    ours, delivery = scoring.ours, scoring.delivery
-    yield "ready", {}, float(ready(scoring))
-    yield "broker_silence_seconds", {}, scoring.watchdog.silence_s
-    yield "rebalances_total", {}, scoring.rebalances
-    yield "transactions_committed_total", {}, delivery.commits
-    yield "transactions_aborted_total", {}, delivery.aborts
-    yield "records_in_open_transaction", {}, delivery.waiting
-    yield "partitions_live", {}, len(ours.live)
-    yield "partitions_restoring", {}, len(ours.coming) + len(ours.targets)
-    for place, model in list(ours.models.items()):
-        yield from _of(place, model, ours.saved.get(place, 0))
-
-
-def _of(place: Place, model: PartitionModel, saved: int) -> Iterator[Sample]:
-    where = {"topic": place.topic, "partition": str(place.partition)}
-    counters = model.counters
-    yield "events_total", where, counters.events
-    yield "alarms_total", where, counters.alarms
-    yield "tombstones_total", where, model.tombstones
-    yield "next_offset", where, model.progress.next_offset
-    yield "checkpoint_age_records", where, model.progress.records - saved
-    for stage, count in sorted(counters.dead_letters.items()):
-        yield "dead_letters_total", where | {"stage": stage}, count
-
-
-def text(scoring: Scoring) -> str:
-    """The figures in Prometheus's format; of each name the type comes first."""
-    lines: dict[str, list[str]] = {}
-    for name, labels, value in samples(scoring):
-        full = f"stream_dagmm_{name}"
-        kind = "counter" if name.endswith("_total") else "gauge"
-        held = lines.setdefault(full, [f"# TYPE {full} {kind}"])
-        told = ",".join(f'{key}="{_quoted(said)}"' for key, said in labels.items())
-        held.append(f"{full}{{{told}}} {value:g}" if told else f"{full} {value:g}")
-    return "".join(line + "\n" for group in lines.values() for line in group)
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def ready(scoring: Scoring) -> bool:
-    """Whether brokers answer and no partition of ours waits for its model."""
-    return scoring.watchdog.ready and not scoring.ours.coming and not scoring.ours.targets
 
 
 @contextmanager
-def served(scoring: Scoring, host: str, port: int | None) -> Iterator[int | None]:
-    """Serve while the block runs; gives the port, which 0 lets the system choose."""
+def served(
+    scoring: Scoring, host: str, port: int | None, stuck_after_s: float = 300.0
+) -> Iterator[int | None]:
+    """Serve while the block runs; gives the port, which 0 lets the system choose.
+
+    /healthz answers 503 when brokers were silent for too long, or the loop has not come to poll
+    for `stuck_after_s`; /readyz while a partition of ours waits for its model, or brokers are
+    silent.
+    """
     if port is None:
         yield None
         return
-    server = ThreadingHTTPServer((host, port), _handler(scoring))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+    app = _Answers(scoring, stuck_after_s)
+    with make_server(host, port, app, ThreadingWSGIServer, _Quiet) as server:
+        threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
 
 
-def _handler(scoring: Scoring) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/metrics":
-                self._answer(200, text(scoring))
-            elif self.path == "/healthz":
-                alive = not scoring.watchdog.given_up
-                self._answer(200 if alive else 503, "alive\n" if alive else "no broker\n")
-            elif self.path == "/readyz":
-                fine = ready(scoring)
-                self._answer(200 if fine else 503, "ready\n" if fine else "not ready\n")
-            else:
-                self._answer(404, "/healthz, /readyz or /metrics\n")
+class _Answers:
+    def __init__(self, scoring: Scoring, stuck_after_s: float) -> None:
+        self._scoring = scoring
+        self._stuck_after_s = stuck_after_s
+        registry = CollectorRegistry()
+        registry.register(Figures(scoring))
+        ProcessCollector(registry=registry)
+        self._metrics = make_wsgi_app(registry)
 
-        def _answer(self, code: int, words: str) -> None:
-            body = words.encode()
-            self.send_response(code)
-            self.send_header("Content-Type", TEXT)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            answer: Iterable[bytes] = self._metrics(environ, start)
+            return answer
+        status, words = self._probe(path)
+        start(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [words.encode()]
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: a probe every few seconds is no news."""
+    def _probe(self, path: str) -> tuple[str, str]:
+        if path == "/healthz":
+            why = self._why_unhealthy()
+            return ("503 Service Unavailable", why) if why else ("200 OK", "alive\n")
+        if path == "/readyz":
+            fine = ready(self._scoring)
+            return ("200 OK", "ready\n") if fine else ("503 Service Unavailable", "not ready\n")
+        return "404 Not Found", "/healthz, /readyz or /metrics\n"
 
-    return Handler
+    def _why_unhealthy(self) -> str | None:
+        if self._scoring.watchdog.given_up:
+            return "no broker answers\n"
+        stuck_s = self._scoring.meter.stuck_s
+        return f"no poll for {stuck_s:.0f} s\n" if stuck_s > self._stuck_after_s else None
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a probe every few seconds is no news."""

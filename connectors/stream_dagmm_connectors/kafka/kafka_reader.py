@@ -97,6 +97,16 @@ class KafkaReader:
         position: int | None = self._consumer.position(TopicPartition(*place), timeout_ms=100)
         return position
 
+    def seen_end(self, place: Place) -> int | None:
+        """The high watermark of the last fetch."""
+        state = self._consumer._subscription.assignment.get(TopicPartition(*place))
+        end: int | None = None if state is None else state.highwater
+        return end
+
+    def joined(self) -> bool:
+        """Whether the coordinator gave it a member id and a generation."""
+        return bool(self._consumer.group_metadata().generation_id >= 0)
+
     def seek(self, place: Place, offset: int) -> None:
         """Go on reading there."""
         asked = TopicPartition(*place)

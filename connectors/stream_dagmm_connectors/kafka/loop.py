@@ -26,6 +26,7 @@ from stream_dagmm_connectors.kafka.client import (
 )
 from stream_dagmm_connectors.kafka.committing import Committing
 from stream_dagmm_connectors.kafka.delivery import Delivery
+from stream_dagmm_connectors.kafka.meter import Meter
 from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import Recipe
@@ -49,16 +50,25 @@ class Scoring:
         pace: Pace | None = None,
         policies: Mapping[Kind, Policy] | None = None,
         enter: Enter = unwatched,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pace = Pace() if pace is None else pace
         self._reader = clients.reader()
         self._entering = enter
+        self.meter = Meter() if meter is None else meter
         self._clock = clock
         self._topics = list(topics)
         self._transactional = transactional_id is not None
         self._restorer = Restorer(self._reader, store, recipe, group, policies or {})
-        self.delivery = Delivery(clients, self._reader, store, transactional_id, enter=self._enter)
+        self.delivery = Delivery(
+            clients,
+            self._reader,
+            store,
+            transactional_id,
+            enter=self._enter,
+            emitted=self.meter.emitted,
+        )
         self.ours = Ours()
         self.watchdog = Watchdog(
             clock,
@@ -75,6 +85,7 @@ class Scoring:
             key=self._restorer.key,
             heard=self.watchdog.heard,
             keeps=store is not None,
+            saved=self.meter.saved,
         )
         self._stopping = False
         self._fatal: Fatal | None = None
@@ -83,7 +94,22 @@ class Scoring:
     def _enter(self, phase: Phase) -> None:
         """A commit of what goes is part of the revocation, to whoever watches."""
         if not self._committing.revoking:
+            self.meter.enter(phase)
             self._entering(phase)
+
+    @property
+    def joined(self) -> bool:
+        """Whether this process is a member of its group; from any thread."""
+        return self._reader.joined()
+
+    def lag(self, place: Place) -> int | None:
+        """Records of a partition of ours behind the committed offset, as far as fetches told; None
+        before the first. From any thread."""
+        model, end = self.ours.models.get(place), self._reader.seen_end(place)
+        stand = self.delivery.stand_of(place)
+        if model is None or end is None or stand is None:
+            return None
+        return max(0, end - (model.progress.start if stand.offset is None else stand.offset))
 
     def stop(self) -> None:
         """Finish the turn in hand, commit, save, leave; safe in a signal handler."""
@@ -124,7 +150,12 @@ class Scoring:
     def on_assigned(self, places: Iterable[Place]) -> None:
         """Begin them one a turn; they are paused until then."""
         self.rebalances += 1
-        self.ours.coming |= set(places)
+        self._expect(places)
+
+    def _expect(self, places: Iterable[Place]) -> None:
+        coming = set(places)
+        self.ours.coming |= coming
+        self.meter.came(coming)
 
     def on_revoked(self, places: Iterable[Place]) -> None:
         """Commit what was scored of them, with a checkpoint, and let go."""
@@ -148,6 +179,8 @@ class Scoring:
     def _let_go(self, places: Iterable[Place]) -> None:
         going = list(places)
         self.ours.drop(going)
+        for place in going:
+            self.meter.dropped(place)
         self.delivery.drop(going)
 
     # -- one partition ------------------------------------------------------------------------
@@ -173,6 +206,8 @@ class Scoring:
         if begun.target is not None:
             self.ours.targets[place] = begun.target
             self._arrive(place)
+        else:
+            self.meter.live(place)
 
     def _take(self, place: Place, records: list[Fetched]) -> None:
         model = self.ours.models.get(place)
@@ -184,12 +219,16 @@ class Scoring:
             old = [record for record in records if record.offset < target.next_offset]
             records = records[len(old) :]
             model.relearn(old)
+            self.meter.relearned += len(old)
             if records:
                 self._arrive(place, reached=True)
                 model = self.ours.models[place]
         if records:
             self._enter("score")
-            self.delivery.take(place, model.score(records))
+            began_s = self.meter.now_s()
+            outgoing = model.score(records)
+            self.meter.stepped(began_s)
+            self.delivery.take(place, outgoing)
             if model.stopped_by is not None:
                 self._stop_at(model.stopped_by)
 
@@ -211,6 +250,8 @@ class Scoring:
             stand = self.delivery.stand(place)
             committed = Committed(target.next_offset, target.metadata(stand.pointer))
             self._install(place, self._restorer.anew(place, committed, surprise))
+            return
+        self.meter.live(place)
 
     def _stop_at(self, why: str) -> None:
         """What was scored before the record is emitted; then the process ends there."""
@@ -261,7 +302,7 @@ class Scoring:
         self.watchdog.heard()
         self._let_go(strangers)
         self._reader.pause(strangers)
-        self.ours.coming |= strangers
+        self._expect(strangers)
         return True
 
     def _watch(self) -> None:

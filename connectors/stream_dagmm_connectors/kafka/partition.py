@@ -16,6 +16,7 @@ from stream_dagmm_connectors.composed import fingerprint_of
 from stream_dagmm_connectors.configuration import canonical, differences, lineage
 from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Decoder, Event
+from stream_dagmm_connectors.events import ScoredEvent
 from stream_dagmm_connectors.kafka.breaker import Breaker
 from stream_dagmm_connectors.kafka.client import Fetched, Outgoing, Place
 from stream_dagmm_connectors.kafka.outgoing import (
@@ -37,6 +38,10 @@ from stream_dagmm_connectors.scoring import (
 CHECKPOINT_FORMAT = 1
 
 
+def nobody_looks(rows: list[ScoredEvent]) -> None:
+    """Nobody does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How the model of any partition is made, and where what it gives goes."""
@@ -51,6 +56,8 @@ class Recipe:
     largest_bad_share: float = 0.5
     skip_to: Mapping[int, int] = field(default_factory=dict)
     """Partition to offset: bad records before it stop nothing."""
+    scored: Callable[[list[ScoredEvent]], None] = nobody_looks
+    """Shown what goes out, to count it; what it does comes back nowhere."""
 
     def configuration(self) -> dict[str, object]:
         """Everything that decides what is learned and written."""
@@ -152,6 +159,7 @@ class PartitionModel:
         self.progress = self.progress.after(records, self.counters.events)
         if silent:
             return []
+        self._recipe.scored(rows)
         scored = [
             scored_record(row, record, self._to, self._arithmetic, self._recipe.include_event)
             for row, (record, _) in zip(rows, good, strict=True)

@@ -20,6 +20,7 @@ from stream_dagmm_connectors.kafka.client import Clients, Fatal
 from stream_dagmm_connectors.kafka.health import served
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
+from stream_dagmm_connectors.kafka.meter import Meter
 from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
@@ -47,6 +48,7 @@ def run(
     restore learns from where the lineage began. `watch` is handed the loop before it starts.
     """
     prepare(options, keeps=keeps)
+    meter = Meter()
     recipe = Recipe(
         detector=detector,
         judgement=judgement,
@@ -57,6 +59,7 @@ def run(
         include_event=options.include_event,
         largest_bad_share=options.largest_bad_share,
         skip_to=options.skips(),
+        scored=meter.scored,
     )
     clients = KafkaClients(
         options.connection(),
@@ -74,12 +77,18 @@ def run(
         pace=options.pace(),
         policies=options.policies(),
         enter=enter,
+        meter=meter,
     )
     if watch is not None:
         watch(scoring)
     with (
         stopped_by_signals(scoring),
-        served(scoring, options.metrics_host, options.metrics_port) as port,
+        served(
+            scoring,
+            options.metrics_host,
+            options.metrics_port,
+            stuck_after_s=2 * options.max_poll_interval_ms / 1000,
+        ) as port,
     ):
         if port is not None:
             LOG.info("metrics, health and readiness on %s:%d", options.metrics_host, port)

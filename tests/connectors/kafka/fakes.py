@@ -132,6 +132,12 @@ class FakeReader:
     def position(self, place: Place) -> int | None:
         return self._positions[place]
 
+    def seen_end(self, place: Place) -> int | None:
+        return self.end(place, 0) if place in self._positions else None
+
+    def joined(self) -> bool:
+        return self._listener is not None and not self._coming
+
     def seek(self, place: Place, offset: int) -> None:
         self._positions[place] = offset
 
