@@ -55,8 +55,9 @@ def main() -> None:
 def replay(context: click.Context, /, config: Path | None, **given: Any) -> None:
     """Score and learn the events of SOURCE, one after the other.
 
-    SOURCE is a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard input, or
-    'shuttle' for 49,097 real events that come with River.
+    SOURCE is a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard input,
+    'shuttle' for 49,097 real events that come with River, or a logged range of a topic:
+    kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME, the end left out.
     """
     flags = said(context, given)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")

@@ -20,13 +20,16 @@ from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.evaluation import FIRST_JUDGED, LabelledScores, Verdict
 from stream_dagmm_connectors.events import DeadLetter, ScoredEvent, encode_lines
 from stream_dagmm_connectors.files import SHUTTLE_LABEL, open_sink, open_source
+from stream_dagmm_connectors.kafka.address import is_address
+from stream_dagmm_connectors.kafka.log_source import LogSource
+from stream_dagmm_connectors.kafka.outgoing import arithmetic_header
 from stream_dagmm_connectors.metrics import Speed
 from stream_dagmm_connectors.pace import RealTime, SteadyPace
 from stream_dagmm_connectors.pipeline import Pipeline
-from stream_dagmm_connectors.ports import Extent, Sink
+from stream_dagmm_connectors.ports import Extent, Sink, Source
 from stream_dagmm_connectors.progress import about_how_many, watching
 from stream_dagmm_connectors.report import Report
-from stream_dagmm_connectors.scoring import Detector, Judgement
+from stream_dagmm_connectors.scoring import Detector, Judgement, fingerprint_of
 from stream_dagmm_connectors.settings import DetectorName, ReplaySettings, ScoringSettings
 from stream_dagmm_connectors.steps import Observer, Pace, Summary
 from stream_dagmm_connectors.stores import DirectoryStore
@@ -91,10 +94,10 @@ def compose(settings: ReplaySettings, stack: ExitStack) -> Run:
     if not settings.learn and settings.model is None:
         LOG.warning("--no-learn without --model: scored by a detector that knows nothing")
     detector = detector_of(settings, settings.model)
-    source = open_source(settings.source, name=settings.source_name, format=settings.format)
+    source = _source(settings)
     stack.callback(source.close)
     speed = Speed()
-    watcher = watching(speed, _expected(settings))
+    watcher = watching(speed, _expected(settings, source))
     stack.callback(watcher.close)
     report = None if settings.report is None else Report()
     labelled = _labelled(settings, stack)
@@ -102,7 +105,7 @@ def compose(settings: ReplaySettings, stack: ExitStack) -> Run:
     pipeline = Pipeline(
         source,
         detector,
-        _scored(settings),
+        _scored(settings, source, detector),
         dead_letters=_dead_letters(settings),
         labelled=labelled,
         decoder=Decoder(
@@ -124,8 +127,10 @@ def compose(settings: ReplaySettings, stack: ExitStack) -> Run:
 
 def check_together(settings: ReplaySettings) -> None:
     """`ValueError` for settings that are each right and wrong together."""
-    if settings.out == STANDARD and settings.resume is not None:
-        raise ValueError("--resume needs outputs that can be cut back, got --out -; give a file")
+    if settings.resume is not None and settings.out and not _is_file(settings.out):
+        raise ValueError(
+            f"--resume needs outputs that can be cut back, got --out {settings.out}; give a file"
+        )
     if settings.rate == "real-time" and settings.time is None:
         raise ValueError("--rate real-time goes by the events' own time; say where with --time")
     places: list[tuple[str, str | Path | None]] = [
@@ -136,7 +141,7 @@ def check_together(settings: ReplaySettings) -> None:
     places += [("--save-model", settings.save_model)]
     seen: dict[Path, str] = {}
     for flag, place in places:
-        if place is None or str(place) == STANDARD:
+        if place is None or str(place) == STANDARD or is_address(str(place)):
             continue
         path = Path(place).resolve()
         if path in seen:
@@ -155,10 +160,14 @@ def dead_letter_file(settings: ReplaySettings) -> str | None:
     """Where dead letters go: where it was said, else beside the output, else nowhere."""
     if settings.on_error != "dead-letter":
         return None
-    if settings.dead_letter is not None or settings.out in (None, STANDARD):
+    if settings.dead_letter is not None or not _is_file(settings.out):
         return settings.dead_letter
     out = Path(str(settings.out))
     return str(out.with_name(out.name.split(".")[0] + ".dead-letters.jsonl"))
+
+
+def _is_file(out: str | None) -> bool:
+    return out not in (None, STANDARD) and not is_address(out)
 
 
 def detector_of(settings: ScoringSettings, model: Path | None = None) -> Detector:
@@ -193,9 +202,25 @@ def _parent(settings: ReplaySettings) -> str | None:
     return hashlib.sha256(settings.model.read_bytes()).hexdigest()[:LINEAGE_DIGITS]
 
 
-def _scored(settings: ReplaySettings) -> Sink[ScoredEvent] | None:
+def _source(settings: ReplaySettings) -> Source:
+    if is_address(settings.source):
+        from stream_dagmm_connectors.kafka.replaying import open_log  # the extra [kafka]
+
+        return open_log(settings.source, settings.connection(), settings.source_name)
+    return open_source(settings.source, name=settings.source_name, format=settings.format)
+
+
+def _scored(
+    settings: ReplaySettings, source: Source, detector: Detector
+) -> Sink[ScoredEvent] | None:
     if settings.out is None:
         return None
+    if is_address(settings.out):
+        from stream_dagmm_connectors.kafka.replaying import open_topic
+
+        log = source if isinstance(source, LogSource) else None
+        arithmetic = arithmetic_header(fingerprint_of(detector))
+        return open_topic(settings.out, settings.connection(), log, arithmetic)
     if settings.out == STANDARD:
         return StandardOutput()
     return open_sink(settings.out, overwrite=settings.fresh)
@@ -225,7 +250,9 @@ def _checkpoints(settings: ReplaySettings) -> DirectoryStore | None:
     return store
 
 
-def _expected(settings: ReplaySettings) -> int | None:
+def _expected(settings: ReplaySettings, source: Source) -> int | None:
+    if isinstance(source, LogSource):
+        return source.offsets
     if settings.source == SHUTTLE:
         return int(Shuttle().n_samples)
     return None if settings.source == STANDARD else about_how_many(Path(settings.source))

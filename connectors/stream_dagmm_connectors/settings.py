@@ -23,6 +23,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from stream_dagmm_connectors.kafka.connection import Connection
+from stream_dagmm_connectors.kafka.options import SERVERS, Security
+
 PREFIX = "STREAM_DAGMM_"
 
 DetectorName = Literal["dagmm", "gaussian-mixture", "gmvae", "glgae", "vae", "autoencoder", "pca"]
@@ -77,13 +80,17 @@ class ScoringSettings(BaseSettings):
         return self.detector_options | {k: v for k, v in flags.items() if v is not None}
 
 
-class ReplaySettings(ScoringSettings):
+class ReplaySettings(Security, ScoringSettings):
     """The options of `stream-dagmm replay`."""
+
+    model_config = ScoringSettings.model_config
 
     source: str = Field(
         description="a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard "
-        "input, or 'shuttle' for River's bundled stream"
+        "input, 'shuttle' for River's bundled stream, or a topic's "
+        "kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME"
     )
+    bootstrap_servers: str | None = Field(None, description=f"{SERVERS}, for kafka://")
     format: Format | None = Field(
         None, description="format of SOURCE (default: what its name or its first bytes say)"
     )
@@ -93,7 +100,7 @@ class ReplaySettings(ScoringSettings):
     out: str | None = Field(
         None,
         description="scored events: a .jsonl or .csv file, a .parquet, .gz or .zst directory of "
-        "parts, or '-' for standard output",
+        "parts, kafka://TOPIC, or '-' for standard output",
     )
     on_error: OnError = Field(
         "dead-letter", description="what becomes of a record that is no event"
@@ -122,6 +129,12 @@ class ReplaySettings(ScoringSettings):
         if isinstance(rate, float) and not (rate > 0.0 and math.isfinite(rate)):
             raise ValueError("Input should be a number above 0, or 'real-time'")
         return rate
+
+    def connection(self) -> Connection:
+        """How to reach the topics; `ValueError` where that was not said."""
+        if self.bootstrap_servers is None:
+            raise ValueError("kafka:// needs --bootstrap-servers HOST:PORT, got none")
+        return self.reach(self.bootstrap_servers)
 
 
 Kind = TypeVar("Kind", bound=ScoringSettings)

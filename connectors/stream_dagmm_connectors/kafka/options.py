@@ -13,12 +13,14 @@ from stream_dagmm_connectors.kafka.pacing import Kind, OnError, Pace, Policy
 Delivery = Literal["exactly-once", "at-least-once"]
 
 
-class Reaching(BaseModel):
-    """How to reach the brokers."""
+SERVERS = "HOST:PORT of a broker, or several with commas"
+
+
+class Security(BaseModel):
+    """Who this process is to the brokers, and whom it trusts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bootstrap_servers: str = Field(description="HOST:PORT of a broker, or several with commas")
     security_protocol: SecurityProtocol = Field("PLAINTEXT", description="how brokers are reached")
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="how this process says who it is"
@@ -29,9 +31,20 @@ class Reaching(BaseModel):
     ssl_certfile: Path | None = Field(None, description="this process's own certificate, PEM")
     ssl_keyfile: Path | None = Field(None, description="its key, PEM")
 
+    def reach(self, bootstrap_servers: str) -> Connection:
+        """The same for the clients."""
+        said = {name: getattr(self, name) for name in Security.model_fields}
+        return Connection(bootstrap_servers=bootstrap_servers, **said)
+
+
+class Reaching(Security):
+    """How to reach the brokers."""
+
+    bootstrap_servers: str = Field(description=SERVERS)
+
     def connection(self) -> Connection:
         """The same for the clients."""
-        return Connection(**{name: getattr(self, name) for name in Reaching.model_fields})
+        return self.reach(self.bootstrap_servers)
 
 
 class NamedTopics(Reaching):

@@ -1,0 +1,139 @@
+"""`stream-dagmm replay kafka://...`: a logged range, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from stream_dagmm_connectors.cli import main
+from stream_dagmm_connectors.events import PartitionPosition
+from stream_dagmm_connectors.kafka.address import Range, parse, resolve
+from stream_dagmm_connectors.kafka.client import Place
+from stream_dagmm_connectors.kafka.log_source import LogSource
+from tests.broker.broker import Broker
+from tests.broker.topics import make_topic
+from tests.connectors.kafka.fakes import FakeKafka, FakeLogReader, Transaction
+from tests.connectors.kafka.streams import event, fill, make_topics, read
+
+FAST = ["--detector", "gaussian-mixture", "--batch-size", "32"]
+
+
+def log_of(*values: bytes | None, topic: str = "events", partitions: int = 1) -> FakeLogReader:
+    kafka = FakeKafka({topic: partitions})
+    for value in values:
+        kafka.append(Place(topic, 0), value, b"key", Transaction("committed"))
+    return FakeLogReader(kafka)
+
+
+def test_a_range_is_read_in_order_without_its_tombstones_and_ends_where_it_was_told() -> None:
+    log = log_of(b"0", b"1", None, b"3", b"4", b"5")
+    source = LogSource(log, resolve(parse("kafka://events?from=1&to=5"), log))
+    got = []
+    while not source.finished:
+        got += source.read(2)
+    assert [(r.position, r.value) for r in got] == [
+        (PartitionPosition(0, 1), b"1"),
+        (PartitionPosition(0, 3), b"3"),
+        (PartitionPosition(0, 4), b"4"),
+    ]
+    assert source.read(2) == []
+
+
+def test_a_resumed_source_goes_on_within_its_range_only() -> None:
+    log = log_of(b"0", b"1", b"2")
+    source = LogSource(log, Range(Place("events", 0), 0, 3))
+    source.seek(PartitionPosition(0, 2))
+    assert [record.value for record in source.read(9)] == [b"2"]
+    with pytest.raises(ValueError, match="outside of the range"):
+        source.seek(PartitionPosition(0, 7))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("kafka://events?from=yesterday", "expected an offset as in 1842 or a time with its zone"),
+        ("kafka://events?from=2026-11-21T12:00:00", "with its zone"),
+        ("kafka://events?until=7", "got until in"),
+        ("kafka://events?partition=one", "expected a number from 0"),
+        ("kafka://", "expected kafka://TOPIC"),
+        ("kafka://events?to=9", "ends at offset 3, got to=9"),
+        ("kafka://events?from=2&to=1", "expected at most the end 1"),
+        ("kafka://events?partition=1", "has 1 partitions, got partition=1"),
+    ],
+)
+def test_an_address_that_means_nothing_is_told_with_what_was_expected(
+    address: str, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        resolve(parse(address), log_of(b"0", b"1", b"2"))
+
+
+def test_of_several_partitions_one_must_be_said_since_each_has_a_model_of_its_own() -> None:
+    with pytest.raises(ValueError, match=r"say which one: kafka://events\?partition=0"):
+        resolve(parse("kafka://events"), log_of(partitions=3))
+
+
+def command(broker: Broker, words: Sequence[str]) -> Result:
+    said = [*words, "--bootstrap-servers", broker.bootstrap]
+    return CliRunner().invoke(main, said, catch_exceptions=False)
+
+
+def test_the_same_range_twice_gives_identical_bytes_in_files_and_in_a_topic(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "replay-range")
+    fill(broker, topics.events, [event(n) for n in range(400)])
+    source = f"kafka://{topics.events}?from=50&to=350"
+    for name in ("one", "two"):
+        out = tmp_path / f"{name}.jsonl"
+        done = command(broker, ["replay", source, "--out", str(out), *FAST])
+        assert done.exit_code == 0, done.stderr
+    one, two = ((tmp_path / f"{name}.jsonl").read_bytes() for name in ("one", "two"))
+    assert one == two and one.count(b"\n") == 300
+    done = command(broker, ["replay", source, "--out", f"kafka://{topics.scored}", *FAST])
+    assert done.exit_code == 0, done.stderr
+    written = read(broker, topics.scored)
+    assert b"".join(record.value + b"\n" for record in written) == one
+    assert (written[0].key, dict(written[0].headers)["trace"]) == (b"key-50", b"50")
+
+
+def test_a_range_by_time_goes_through_a_stored_model_to_nothing(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topic = make_topic(broker, "replay-time")
+    fill(broker, topic, [event(n) for n in range(200)])
+    at = datetime.fromtimestamp(1_700_000_000.1, UTC).isoformat()
+    model = tmp_path / "model"
+    first = ["replay", f"kafka://{topic}?to={at}", "--save-model", str(model), *FAST]
+    assert command(broker, first).exit_code == 0
+    out = tmp_path / "out.jsonl"
+    then = ["replay", f"kafka://{topic}?from={at}", "--model", str(model)]
+    then += ["--detector", "gaussian-mixture", "--out", str(out)]
+    assert command(broker, then).exit_code == 0
+    rows = [orjson.loads(line) for line in out.read_bytes().splitlines()]
+    assert [rows[0]["position"]["offset"], len(rows), rows[0]["learned"]] == [100, 100, 100]
+
+
+def test_a_range_that_the_log_has_lost_is_refused_with_what_is_left(broker: Broker) -> None:
+    from kafka import KafkaAdminClient, TopicPartition
+
+    topic = make_topic(broker, "replay-lost")
+    fill(broker, topic, [event(n) for n in range(20)])
+    admin = KafkaAdminClient(**broker.client())
+    admin.delete_records({TopicPartition(topic, 0): 5})
+    admin.close()
+    done = command(broker, ["replay", f"kafka://{topic}?from=0", *FAST])
+    assert done.exit_code == 2
+    assert "begins at offset 5" in done.stderr
+
+
+def test_a_topic_needs_brokers_and_cannot_be_cut_back() -> None:
+    done = CliRunner().invoke(main, ["replay", "kafka://events"])
+    assert done.exit_code == 2 and "--bootstrap-servers" in done.stderr
+    done = CliRunner().invoke(main, ["replay", "shuttle", "--out", "kafka://x", "--resume", "s"])
+    assert done.exit_code == 2 and "cut back" in done.stderr
