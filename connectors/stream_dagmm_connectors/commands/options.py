@@ -26,7 +26,7 @@ METAVARS = {
     "output": "TOPIC",
     "dead_letters": "TOPIC",
     "checkpoints": "TOPIC",
-    "skip_to": "PARTITION:OFFSET",
+    "skip_to": "[TOPIC:]PARTITION:OFFSET",
     "label": "FIELD",
     "ignore": "FIELD",
     "time": "FIELD",

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from stream_dagmm_connectors.kafka.client import Place
 from stream_dagmm_connectors.kafka.connection import Connection, SecurityProtocol, Timing
 from stream_dagmm_connectors.kafka.pacing import Kind, OnError, Pace, Policy
 
@@ -93,7 +94,7 @@ class RunOptions(NamedTopics):
         0.5, gt=0, le=1, description="stop when more than this share of the last records is bad"
     )
     skip_to: tuple[str, ...] = Field(
-        (), description="PARTITION:OFFSET; bad records before it stop nothing"
+        (), description="[TOPIC:]PARTITION:OFFSET; bad records before it stop nothing"
     )
     include_event: bool = Field(False, description="embed the event in its scored record")
     commit_every_ms: int = Field(500, ge=1, description="longest time between commits")
@@ -126,12 +127,19 @@ class RunOptions(NamedTopics):
         self.skips()
         return self
 
-    def skips(self) -> dict[int, int]:
-        """Partition to offset; `ValueError` for what is no PARTITION:OFFSET."""
-        pairs = [said.split(":") for said in self.skip_to]
-        if not all(len(pair) == 2 and all(part.isdigit() for part in pair) for pair in pairs):
-            raise ValueError(f"skip_to is {self.skip_to}, expected PARTITION:OFFSET as in 0:1842")
-        return {int(partition): int(offset) for partition, offset in pairs}
+    def skips(self) -> dict[Place, int]:
+        """Partition to offset; `ValueError` for what names no offset of an input's partition."""
+        return dict(map(self._skip, self.skip_to))
+
+    def _skip(self, said: str) -> tuple[Place, int]:
+        *topic, partition, offset = ["", "", *said.split(":")][-3:]
+        named = topic[0] or (self.input[0] if len(self.input) == 1 else "")
+        if named not in self.input or not (partition.isdigit() and offset.isdigit()):
+            raise ValueError(
+                f"skip_to is {said!r}, expected PARTITION:OFFSET as in 0:1842, with the topic in "
+                f"front where there are several: {self.input[0]}:0:1842"
+            )
+        return Place(named, int(partition)), int(offset)
 
     def policies(self) -> dict[Kind, Policy]:
         """What to do when a partition is not as it was left."""

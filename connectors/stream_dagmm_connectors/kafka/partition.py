@@ -54,7 +54,7 @@ class Recipe:
     on_error: OnError = "dead-letter"
     include_event: bool = False
     largest_bad_share: float = 0.5
-    skip_to: Mapping[int, int] = field(default_factory=dict)
+    skip_to: Mapping[Place, int] = field(default_factory=dict)
     """Partition to offset: bad records before it stop nothing."""
     scored: Callable[[list[ScoredEvent]], None] = nobody_looks
     """Shown what goes out, to count it; what it does comes back nowhere."""
@@ -129,17 +129,18 @@ class PartitionModel:
         return self._learn(records, answers, emitted_before)
 
     def _why_stop(self, record: Fetched, rejection: Rejection) -> str | None:
-        if record.offset < self._recipe.skip_to.get(self.place.partition, 0):
+        if record.offset < self._recipe.skip_to.get(self.place, 0):
             return None
         where = f"{self.place}@{record.offset}: {rejection.reason}"
-        onward = f"--skip-to {self.place.partition}:{record.offset + 1}"
+        here = f"{self.place.topic}:{self.place.partition}"
         if self._recipe.on_error == "fail":
+            onward = f"--skip-to {here}:{record.offset + 1}"
             return f"{where}; correct the producer, then pass it with {onward}"
         if self._breaker.open:
             return (
                 f"{where}; {self._breaker.share:.0%} of the last records of {self.place} were bad, "
                 f"expected at most {self._breaker.largest_share:.0%}; look at the producer, then "
-                f"pass them with --skip-to {self.place.partition}:OFFSET"
+                f"pass them with --skip-to {here}:OFFSET"
             )
         return None
 
