@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from river.datasets import Shuttle
 
+from stream_dagmm_connectors.composed import fingerprint_of
 from stream_dagmm_connectors.configuration import LINEAGE_DIGITS
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.evaluation import FIRST_JUDGED, LabelledScores, Verdict
@@ -29,7 +30,7 @@ from stream_dagmm_connectors.pipeline import Pipeline
 from stream_dagmm_connectors.ports import Extent, Sink, Source
 from stream_dagmm_connectors.progress import about_how_many, watching
 from stream_dagmm_connectors.report import Report
-from stream_dagmm_connectors.scoring import Detector, Judgement, fingerprint_of
+from stream_dagmm_connectors.scoring import Detector, Judgement
 from stream_dagmm_connectors.settings import DetectorName, ReplaySettings, ScoringSettings
 from stream_dagmm_connectors.steps import Observer, Pace, Summary
 from stream_dagmm_connectors.stores import DirectoryStore
