@@ -129,6 +129,14 @@ def log_clusters(prepared: Readout, x: Floats, w: Floats, clusters: int) -> Floa
     return np.asarray(-0.5 * (squares + log_variance).sum(axis=2) - math.log(clusters))
 
 
+def central_clusters(prepared: Readout, clusters: int) -> tuple[Floats, Floats]:
+    """Mean and variance [K, X] of x for each cluster at w = 0, where p(w) is highest."""
+    first = np.zeros((1, prepared.prior[0][0].shape[0]))
+    outputs = networks.exact_forward(prepared.prior, first).reshape(clusters, -1)
+    mean, log_variance = variation.exact_moments(outputs)
+    return mean, np.exp(log_variance)
+
+
 def log_density(
     prepared: Readout,
     spread: Floats,

@@ -22,6 +22,7 @@ import click
 
 from stream_dagmm_connectors import serving
 from stream_dagmm_connectors import settings as told
+from stream_dagmm_connectors.commands.compare import compare
 from stream_dagmm_connectors.commands.options import (
     FAILED,
     WRONG_USAGE,
@@ -138,6 +139,9 @@ def topics_print(context: click.Context, /, config: Path | None, **given: Any) -
         click.echo("\n".join(serving.topic_commands(settings)))
 
     perform(serving.RunSettings, context, config, given, show)
+
+
+main.add_command(compare)
 
 
 @main.command()

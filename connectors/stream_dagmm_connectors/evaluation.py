@@ -110,11 +110,18 @@ class LabelledScores:
 
     def verdict(self, first: int = FIRST_JUDGED) -> Verdict:
         """Judge the events numbered `first` and later, counting from 1."""
-        if self._file is not None and not self._file.closed:
-            self._file.flush()
-        rows = np.fromfile(self.path, dtype=_ROW)[first - 1 :]
+        rows = self._held(first)
         rows = rows[rows["anomalous"] != _UNLABELLED]
         return judge(rows["score"], rows["anomalous"] == 1)
+
+    def scores(self, first: int = FIRST_JUDGED) -> npt.NDArray[np.float64]:
+        """Scores of the events numbered `first` and later, labelled or not."""
+        return np.asarray(self._held(first)["score"])
+
+    def _held(self, first: int) -> npt.NDArray[np.void]:
+        if self._file is not None and not self._file.closed:
+            self._file.flush()
+        return np.fromfile(self.path, dtype=_ROW)[first - 1 :]
 
     def _opened(self) -> BinaryIO:
         if self._file is None:

@@ -131,7 +131,9 @@ class MixtureModel(NamedTuple):
         else:
             start = start._replace(rows=start.rows[:0])
             learned = self._moved(self.mixture, wider, scale, rows)
-        return self._replace(scale=scale, start=start, mixture=learned, prepared=readable(learned))
+        return self._replace(
+            scale=scale, start=start, mixture=learned, prepared=mixture.readout(steadied(learned))
+        )
 
     def _start(self, rows: Floats) -> Mixture:
         random = buffers.generator(self.seed, len(rows), 1)
@@ -142,7 +144,7 @@ class MixtureModel(NamedTuple):
         gain, shift = map(torch.from_numpy, scaling.carried(old, new))
         standing = mixture.moved(standing, gain, shift)
         values = torch.from_numpy(scaling.standardise(new, rows).rows)
-        belonging = mixture.responsibilities(mixture.spread(mixture.shrunk(standing)), values)
+        belonging = mixture.responsibilities(steadied(standing), values)
         return mixture.update(standing, values, belonging, 2.0 ** (-len(rows) / self.half_life))
 
     def to_state(self) -> dict[str, Tree]:
@@ -158,7 +160,7 @@ class MixtureModel(NamedTuple):
         """This fresh model with a saved state."""
         tensors = {name: torch.from_numpy(array) for name, array in state["mixture"].items()}
         learned = Mixture(**tensors) if tensors else None
-        prepared = readable(learned) if learned else None
+        prepared = mixture.readout(steadied(learned)) if learned else None
         start = self.start.restored(state["start"])
         return self._replace(
             scale=Scale(**state["scale"]), start=start, mixture=learned, prepared=prepared
@@ -171,6 +173,6 @@ class MixtureModel(NamedTuple):
         return {"component_weights": mixture.weights(self.mixture).tolist()}
 
 
-def readable(learned: Mixture) -> Readout:
+def steadied(learned: Mixture) -> Mixture:
     """The mixture as it scores."""
-    return mixture.readout(mixture.spread(mixture.shrunk(learned)))
+    return mixture.spread(mixture.shrunk(learned))

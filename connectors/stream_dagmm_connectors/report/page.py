@@ -121,7 +121,7 @@ class Report:
         speed: Speed | None = None,
     ) -> str:
         """The HTML of the page."""
-        return _template().render(
+        return template("report.html.jinja").render(
             title=f"Anomalies in {short(source)}",
             subtitle=self._subtitle(detector),
             tiles=self._tiles(verdict, speed),
@@ -216,10 +216,11 @@ def _bar(name: str, share: float, low: float, high: float) -> dict[str, str | fl
     }
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of this folder; whatever is put into it is text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stream_dagmm_connectors.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)
