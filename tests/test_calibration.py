@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from stream_dagmm import checkpoint
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.calibration import (
-    MOST_CENTROIDS,
     Past,
     forget,
     from_tree,
@@ -20,6 +19,8 @@ from stream_dagmm.calibration import (
     p_values,
     to_tree,
 )
+from stream_dagmm.digest import MOST_CENTROIDS
+from stream_dagmm.drift import Drift
 
 Law = Callable[[np.random.Generator, int], Floats]
 
@@ -64,7 +65,7 @@ def test_over_a_million_events_alarms_come_at_their_rate_within_a_tenth(name: st
     for rate in (1e-2, 1e-3):
         warm = ~is_warming_up(initial(), len(p), rate)
         assert is_alarm(p[warm], rate).mean() == pytest.approx(rate, rel=0.1)
-    assert len(past.values) <= MOST_CENTROIDS + 64
+    assert len(past.digest.values) <= MOST_CENTROIDS + 64
 
 
 @every_law
@@ -144,31 +145,70 @@ def test_the_tail_orders_what_lies_beyond_every_rank() -> None:
     assert 1e-10 < p[2] < 1e-5  # six standard deviations; 1e-9 in truth
 
 
-def rates(change: Callable[[Floats], Floats], half_lives: list[float], rate: float) -> list[float]:
-    """Mean alarm rates, as multiples of `rate`, of 500 events each so many half-lives after all
-    scores changed; of 20 streams."""
-    half_life, before, after = 1_000, 10_000, 20_000
+Change = Callable[[Floats], Floats]
+
+
+def rates(change: Change, starts: list[int], rate: float, past: Past, before: int) -> list[float]:
+    """Mean alarm rates, as multiples of `rate`, of 500 events from so many after all scores
+    changed; of 20 streams."""
+    after = max(starts) + 500
     alarms = np.zeros(after)
     for seed in range(20):
         scores = np.random.default_rng([11, seed]).lognormal(size=before + after)
         scores[before:] = change(scores[before:])
-        p, _ = p_values(initial(seed, half_life), scores)
+        p, _ = p_values(past._replace(key=seed), scores)
         alarms += is_alarm(p[before:], rate)
-    starts = [int(h * half_life) for h in half_lives]
     return [alarms[start : start + 500].mean() / 20 / rate for start in starts]
 
 
-def test_after_a_rise_alarms_are_back_at_their_rate_after_three_and_a_half_half_lives() -> None:
-    for change in (lambda scores: scores + 20.0, lambda scores: 3.0 * scores):
-        at_one, *later = rates(change, [1.0, 3.5, 6.0, 12.0], rate=0.01)
+COMPLETE: dict[str, Change] = {"rise": lambda scores: scores + 20.0, "fall": lambda s: s - 20.0}
+PARTIAL: dict[str, Change] = {"times 3": lambda s: 3.0 * s, "a third": lambda s: s / 3.0}
+PARTIAL["a standard deviation"] = lambda scores: scores + 2.16
+
+
+@pytest.mark.parametrize("name", [*COMPLETE, *PARTIAL])
+def test_alarms_are_back_at_their_rate_3000_or_6000_events_after_a_change(name: str) -> None:
+    """Of 20 streams: 0.3 is three standard deviations of the count."""
+    first = 3_000 if name in COMPLETE else 6_000
+    starts = [first, first + 1_000, first + 3_000, first + 6_000]
+    found = rates((COMPLETE | PARTIAL)[name], starts, 0.01, initial(), before=20_000)
+    assert found == pytest.approx([1.0] * 4, abs=0.3)
+
+
+@pytest.mark.parametrize("law", ["lognormal", "counts", "one in a hundred far away"])
+def test_an_exchangeable_past_is_never_forgotten(law: str) -> None:
+    scores = LAWS[law](np.random.default_rng(15), 100_000)
+    assert p_values(initial(patience=64.0), scores)[1].drifts == 0
+
+
+def test_a_change_is_found_at_the_same_event_however_the_calls_were_cut() -> None:
+    scores = np.random.default_rng(16).normal(size=4_000)
+    scores[2_000:] += 5.0
+    start = initial(patience=200.0)
+    whole, past = p_values(start, scores)
+    assert past.drifts == 1
+    for cuts in (list(range(1, 4_000)), [5, 2_100, 2_200, 2_250, 3_900]):
+        p, cut_past = p_in_parts(start, scores, cuts)
+        assert p.tobytes() == whole.tobytes()
+        assert same(cut_past, past)
+
+
+def by_half_life_alone(change: Change, half_lives: list[float]) -> list[float]:
+    starts = [int(1_000 * h) for h in half_lives]
+    return rates(change, starts, 0.01, initial(half_life=1_000, patience=np.inf), before=10_000)
+
+
+def test_after_a_rise_the_half_life_alone_brings_alarms_back_after_three_and_a_half() -> None:
+    for change in (COMPLETE["rise"], PARTIAL["times 3"]):
+        at_one, *later = by_half_life_alone(change, [1.0, 3.5, 6.0, 12.0])
         assert 1.2 < at_one < 2.2  # twice, and falling
         assert later == pytest.approx([1.0] * 3, abs=0.3)  # a tenth, and the count's two deviations
 
 
-def test_after_a_fall_alarms_are_back_at_their_rate_after_ten_half_lives() -> None:
+def test_after_a_fall_the_half_life_alone_brings_alarms_back_after_ten() -> None:
     """log2(1 / 0.01) + 3.5 half-lives: 10.1."""
-    for change in (lambda scores: scores - 20.0, lambda scores: scores / 3.0):
-        assert rates(change, [10.2, 12.0, 18.0], rate=0.01) == pytest.approx([1.0] * 3, abs=0.3)
+    for change in (COMPLETE["fall"], PARTIAL["a third"]):
+        assert by_half_life_alone(change, [10.2, 12.0, 18.0]) == pytest.approx([1.0] * 3, abs=0.3)
 
 
 def test_forgetting_on_request_shortens_that_to_hundreds_of_events() -> None:
@@ -177,7 +217,8 @@ def test_forgetting_on_request_shortens_that_to_hundreds_of_events() -> None:
     forgetful = forget(past, events=1.0)
     p, _ = p_values(forgetful, random.normal(size=21_000) - 20.0)
     assert is_alarm(p[1_000:], 0.01).mean() == pytest.approx(0.01, rel=0.25)
-    unforgetting, _ = p_values(past, random.normal(size=21_000) - 20.0)
+    patient = past._replace(drift=Drift.fresh(np.inf))
+    unforgetting, _ = p_values(patient, random.normal(size=21_000) - 20.0)
     assert is_alarm(unforgetting[1_000:], 0.01).mean() < 0.001
 
 
@@ -210,8 +251,8 @@ def test_any_finite_scores_have_p_values(scores: list[float], seed: int) -> None
     p, past = p_values(initial(seed), many)
     assert p.shape == many.shape
     assert np.all((p > 0.0) & (p <= 1.0))
-    assert np.isfinite(past.values).all()
-    assert np.all(np.diff(past.values) >= 0.0)
+    assert np.isfinite(past.digest.values).all()
+    assert np.all(np.diff(past.digest.values) >= 0.0)
 
 
 def test_scores_across_all_magnitudes_are_kept_in_bounded_memory() -> None:
@@ -219,8 +260,8 @@ def test_scores_across_all_magnitudes_are_kept_in_bounded_memory() -> None:
     scores = random.choice([-1.0, 1.0], 50_000) * 10.0 ** random.uniform(-320, 308, 50_000)
     p, past = p_values(initial(half_life=np.inf), scores)
     assert np.all((p > 0.0) & (p <= 1.0))
-    assert np.isfinite(past.values).all()
-    assert len(past.values) <= MOST_CENTROIDS + 64
+    assert np.isfinite(past.digest.values).all()
+    assert len(past.digest.values) <= MOST_CENTROIDS + 64
 
 
 def test_bad_arguments_are_refused() -> None:
