@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key
+from stream_dagmm import checkpoint
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed
 from stream_dagmm_connectors.kafka.client import Writer
 from stream_dagmm_connectors.kafka.positions import Pointer
 
@@ -68,6 +70,28 @@ class DirectoryStore:
             return None
         offset, path = usable[-1]
         return self._checked(key, path, offset, path.read_bytes())
+
+    def listed(self, group: str, topic_id: str, partition: int) -> list[Listed]:
+        """By reading all files: their names tell no lineage."""
+        there = [one for one in self._listed(group, partition) if one.key.topic_id == topic_id]
+        return sorted(there, key=lambda listed: listed.offset)
+
+    def topic_ids(self, group: str, partition: int) -> set[str]:
+        """By reading all files."""
+        return {listed.key.topic_id for listed in self._listed(group, partition)}
+
+    def _listed(self, group: str, partition: int) -> Iterator[Listed]:
+        for path in sorted(self._directory.glob(f"*{SUFFIX}")):
+            data = path.read_bytes()
+            try:
+                state: Any = checkpoint.loads(data, name=str(path))
+                progress = state["progress"]
+            except (ValueError, TypeError, KeyError):
+                continue  # not a model of ours; who needs it is told by `load`
+            key = Key(group, progress["topic_id"], partition, progress["lineage"])
+            if path.name.startswith(_prefix(key)):
+                offset = _offset_of(path)
+                yield Listed(key, offset, len(data), {"file": path.name, "offset": offset})
 
     def _checked(self, key: Key, path: Path, offset: int, data: bytes) -> Found:
         if not path.name.endswith(hashlib.sha256(data).hexdigest() + SUFFIX):

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed
 from stream_dagmm_connectors.kafka.client import (
     Fetched,
     LogReader,
@@ -31,7 +31,7 @@ CHUNK_BYTES = 500_000
 """Below 512 KiB with its key, half of what a broker takes by default."""
 MANIFEST = "manifest"
 FORMAT = 1
-SCAN_RECORDS = 2_000
+SCAN_RECORDS = 200
 """A scan reads so many offsets at a time, which bounds its memory to their chunks."""
 
 TOPIC_CONFIGURATION = {
@@ -61,7 +61,7 @@ class TopicStore:
         self, writer: Writer, key: Key, offset: int, data: bytes, kept: Sequence[Earlier]
     ) -> tuple[Pointer, list[Earlier]]:
         """Chunks, then the manifest with their offsets, then tombstones."""
-        place = self._place(key)
+        place = self._place(key.partition)
         chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)] or [b""]
         names = range(len(chunks))
         writer.send(_record(place, key, offset, n, chunks[n]) for n in names)
@@ -101,23 +101,47 @@ class TopicStore:
         return self._assembled(key, _manifest(found[0]))
 
     def search(self, key: Key, at_most: int) -> Found | None:
-        """A scan of the partition for manifests of the key; the newest usable one."""
-        place = self._place(key)
+        """By a scan of the partition for manifests of the key."""
+        for listed in reversed(self.listed(key.group, key.topic_id, key.partition)):
+            if listed.key == key and listed.offset <= at_most:
+                found = self.load(key, listed.pointer)
+                if found is not None:
+                    return found
+        return None
+
+    def listed(self, group: str, topic_id: str, partition: int) -> list[Listed]:
+        """By a scan of the partition for manifests; those that got tombstones are left out."""
+        place = self._place(partition)
+        there = [
+            Listed(
+                Key(*manifest["key"]),
+                int(manifest["offset"]),
+                int(manifest["bytes"]),
+                {"partition": place.partition, "offset": at},
+            )
+            for at, manifest in self._manifests(place)
+            if manifest["key"][:3] == [group, topic_id, partition]
+        ]
+        return sorted(there, key=lambda listed: listed.offset)
+
+    def topic_ids(self, group: str, partition: int) -> set[str]:
+        """By a scan of the partition for manifests."""
+        keys = [Key(*m["key"]) for _, m in self._manifests(self._place(partition))]
+        return {k.topic_id for k in keys if (k.group, k.partition) == (group, partition)}
+
+    def _manifests(self, place: Place) -> list[tuple[int, dict[str, Any]]]:
+        """Offset and content of every manifest that a partition still holds."""
         first, end = self._reader.range(place)
-        best: dict[str, Any] | None = None
+        there: dict[bytes | None, tuple[int, dict[str, Any]]] = {}
         for start in range(first, end, SCAN_RECORDS):
             last = min(start + SCAN_RECORDS, end) - 1
             for record in self._reader.read(place, start, last):
-                manifest = _manifest(record)
-                if (
-                    manifest.get("key") == key.words()
-                    and manifest["offset"] <= at_most
-                    and (best is None or manifest["offset"] >= best["offset"])
-                ):
-                    best = manifest
-        return None if best is None else self._assembled(key, best)
+                there.pop(record.key, None)
+                if manifest := _manifest(record):
+                    there[record.key] = (record.offset, manifest)
+        return list(there.values())
 
-    def _place(self, key: Key) -> Place:
+    def _place(self, partition: int) -> Place:
         if self._count is None:
             self._count = self._reader.partitions(self._topic)
             if not self._count:
@@ -125,7 +149,7 @@ class TopicStore:
                     f"checkpoint topic {self._topic} is not there; make it with "
                     "`stream-dagmm topics create`"
                 )
-        return Place(self._topic, key.partition % self._count)
+        return Place(self._topic, partition % self._count)
 
     def _assembled(self, key: Key, manifest: dict[str, Any]) -> Found | None:
         where = f"checkpoint of {key.topic_id}-{key.partition}@{manifest.get('offset')}"

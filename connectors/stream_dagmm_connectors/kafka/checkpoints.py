@@ -43,6 +43,15 @@ class Found(NamedTuple):
     """All that are kept, this one last."""
 
 
+class Listed(NamedTuple):
+    """A checkpoint that is there, by all that is known without reading it whole."""
+
+    key: Key
+    offset: int
+    size_bytes: int
+    pointer: Pointer
+
+
 class Store(Protocol):
     """Keeps the newest few checkpoints of each key."""
 
@@ -57,4 +66,10 @@ class Store(Protocol):
         `ValueError` where it is damaged; `NotYet`."""
 
     def search(self, key: Key, at_most: int) -> Found | None:
-        """The newest one of a key at or before an offset, without a pointer."""
+        """The newest one of a key at or before an offset that is still whole, without a pointer."""
+
+    def listed(self, group: str, topic_id: str, partition: int) -> list[Listed]:
+        """All that are there of a partition, of whatever lineage, oldest first by offset."""
+
+    def topic_ids(self, group: str, partition: int) -> set[str]:
+        """Of which topics there are checkpoints of partitions of that number."""

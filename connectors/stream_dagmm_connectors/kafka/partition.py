@@ -8,8 +8,8 @@ output thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from stream_dagmm_connectors.composed import fingerprint_of
@@ -25,7 +25,7 @@ from stream_dagmm_connectors.kafka.outgoing import (
     scored_record,
 )
 from stream_dagmm_connectors.kafka.pacing import OnError
-from stream_dagmm_connectors.kafka.positions import Progress
+from stream_dagmm_connectors.kafka.positions import Progress, Skip
 from stream_dagmm_connectors.metrics import Counters
 from stream_dagmm_connectors.ports import PartitionPosition
 from stream_dagmm_connectors.scoring import (
@@ -65,13 +65,21 @@ class Recipe:
         told = {"events": self.decoder().configuration()}
         return {name: canonical(value) for name, value in (said | told).items()}
 
-    def lineage(self, place: Place, topic_id: str, start: int, parent: str | None) -> str:
+    def lineage(
+        self,
+        place: Place,
+        topic_id: str,
+        start: int,
+        parent: str | None,
+        skipped: Sequence[Skip] = (),
+    ) -> str:
         """The lineage of a model that begins at offset `start` of a partition."""
+        left_out = {f"skipped from {first}": end for first, end in skipped}
         return lineage(
             self.configuration(),
             state_format=CHECKPOINT_FORMAT,
             source=f"{place.topic}:{topic_id}",
-            start={"partition": place.partition, "offset": start},
+            start={"partition": place.partition, "offset": start} | left_out,
             parent=parent,
         )
 
@@ -80,10 +88,16 @@ class PartitionModel:
     """The model of one partition, from the start of its lineage."""
 
     def __init__(
-        self, recipe: Recipe, place: Place, topic_id: str, start: int, parent: str | None = None
+        self,
+        recipe: Recipe,
+        place: Place,
+        topic_id: str,
+        start: int,
+        parent: str | None = None,
+        skipped: Sequence[Skip] = (),
     ) -> None:
         detector = recipe.detector()
-        name = recipe.lineage(place, topic_id, start, parent)
+        name = recipe.lineage(place, topic_id, start, parent, skipped)
         self.place = place
         self._fingerprint = fingerprint_of(detector)
         self._arithmetic = arithmetic_header(self._fingerprint)
@@ -93,6 +107,7 @@ class PartitionModel:
             start=start,
             parent=parent,
             arithmetic=self._arithmetic.decode(),
+            skipped=skipped,
         )
         self.counters = Counters()
         self.tombstones = 0
@@ -105,8 +120,13 @@ class PartitionModel:
         self._to = Place(recipe.output, place.partition)
 
     def relearn(self, records: list[Fetched]) -> None:
-        """Learn records that were emitted before: as `score`, silently, and nothing stops it."""
-        self._pass(records, emitted_before=True)
+        """Learn records that were emitted before: as `score`, silently, and nothing stops it.
+
+        Stretches that the lineage leaves out are passed over.
+        """
+        self._pass(self.progress.counted(records), emitted_before=True)
+        if records:
+            self.progress = replace(self.progress, next_offset=records[-1].offset + 1)
 
     def score(self, records: list[Fetched]) -> list[Outgoing]:
         """What goes out for these records, in order; then the model has learned them.
@@ -201,7 +221,7 @@ class PartitionModel:
         changed += differences(canonical(self._fingerprint), state["arithmetic"], "arithmetic")
         if changed:
             raise ValueError(f"{self.place}: made by another run: {'; '.join(changed)}")
-        self.progress = Progress(**state["progress"])
+        self.progress = self.progress.come_to(Progress.from_state(state["progress"]))
         self._scorer.restore(state["scorer"])
         self._decoder.load_state(state["decoder"])
         self._breaker = Breaker(**state["breaker"])

@@ -8,6 +8,7 @@ of them, so that re-learning can prove that it arrived at the same place.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,9 @@ DIGEST_BYTES = 16
 
 Pointer = dict[str, Any]
 """Where a store finds a checkpoint again: JSON-able, and short (a broker keeps 4,096 bytes)."""
+
+Skip = tuple[int, int]
+"""Offsets that are left out: the first, and the first that is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Progress:
     """Of the fingerprint that the bits depend on."""
     history: str
     """Rolling hash over (offset, value) of every record since `start`, in hexadecimal."""
+    skipped: tuple[Skip, ...] = ()
+    """Stretches that this lineage leaves out, as if they had never been in the log."""
 
     @classmethod
     def begin(
@@ -53,10 +59,12 @@ class Progress:
         start: int,
         parent: str | None = None,
         arithmetic: str = "",
+        skipped: Sequence[Skip] = (),
     ) -> Progress:
         """Before the first record."""
         nothing = "00" * DIGEST_BYTES
-        return cls(lineage, topic_id, start, parent, start, 0, 0, arithmetic, nothing)
+        left_out = tuple(skipped)
+        return cls(lineage, topic_id, start, parent, start, 0, 0, arithmetic, nothing, left_out)
 
     def after(self, records: list[Fetched], learned: int) -> Progress:
         """After these records too, `learned` being all the events learned by then."""
@@ -68,6 +76,21 @@ class Progress:
             records=self.records + len(records),
             learned=learned,
             history=rolled(self.history, records),
+        )
+
+    def counted(self, records: list[Fetched]) -> list[Fetched]:
+        """Those that this lineage does not leave out."""
+        skips = self.skipped
+        return [r for r in records if not any(first <= r.offset < end for first, end in skips)]
+
+    def come_to(self, other: Progress) -> Progress:
+        """As far as another lineage had come that had seen the same so far."""
+        return replace(
+            self,
+            next_offset=other.next_offset,
+            records=other.records,
+            learned=other.learned,
+            history=other.history,
         )
 
     def same_history(self, other: Progress) -> bool:
@@ -93,11 +116,19 @@ class Progress:
             "hash": self.history,
             "checkpoint": pointer,
         }
+        if self.skipped:
+            words["skipped"] = self.skipped
         return orjson.dumps(words).decode()
 
     def to_state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        held = {name: getattr(self, name) for name in self.__slots__}
+        return held | {"skipped": [list(skip) for skip in self.skipped]}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Progress:
+        """Back from `to_state`, of a version that left nothing out too."""
+        return cls(**{**state, "skipped": skips(state.get("skipped", ()))})
 
 
 def read_metadata(offset: int, metadata: str) -> tuple[Progress, Pointer | None] | None:
@@ -116,10 +147,16 @@ def read_metadata(offset: int, metadata: str) -> tuple[Progress, Pointer | None]
             learned=int(words["learned"]),
             arithmetic=str(words["arithmetic"]),
             history=str(words["hash"]),
+            skipped=skips(words.get("skipped", ())),
         )
         return progress, words["checkpoint"]
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def skips(said: Iterable[Sequence[int]]) -> tuple[Skip, ...]:
+    """Stretches from plain values."""
+    return tuple((int(first), int(end)) for first, end in said)
 
 
 def rolled(history: str, records: list[Fetched]) -> str:

@@ -10,7 +10,7 @@ a new lineage there. Nothing jumps quietly.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoints import Found, Key, Store
@@ -97,33 +97,17 @@ class Restorer:
 
     def _continued(self, place: Place, topic_id: str, committed: Committed, first: int) -> Begun:
         was, pointer = self._read(place, topic_id, committed, first)
-        model = PartitionModel(self._recipe, place, topic_id, was.start, was.parent)
-        if model.progress.lineage != was.lineage:
-            raise Surprise(
-                "new-configuration",
-                f"lineage {was.lineage} scored it so far, this configuration is lineage "
-                f"{model.progress.lineage}; run it as it was",
-            )
-        if model.progress.arithmetic != was.arithmetic:
-            raise Surprise(
-                "new-arithmetic",
-                f"arithmetic {was.arithmetic} scored it so far, this process has "
-                f"{model.progress.arithmetic} (versions, instruction set or threads differ); run "
-                "it on the same kind of machine",
-            )
+        model = again(self._recipe, place, was)
         found = self._found(place, was, pointer)
-        if found is not None:
-            self._load(model, place, found, committed)
-        at = model.progress.next_offset
-        if at < first and at < committed.offset:
-            raise Surprise(
-                "lost-history",
-                f"the model must re-learn from offset {at}, the log begins at {first} (retention "
-                "or deleted records)",
-            )
+        if found is not None and found.offset <= committed.offset:  # never ahead of what went out
+            try:
+                load(model, found)
+            except ValueError as error:
+                raise Stopped(str(error)) from error
+        refuse_lost(model, first, committed.offset)
         kept = [] if found is None else found.kept
         stand = Stand(committed.offset, pointer if found is not None else None, kept)
-        return Begun(model, was, stand, at)
+        return Begun(model, was, stand, model.progress.next_offset)
 
     def _read(
         self, place: Place, topic_id: str, committed: Committed, first: int
@@ -159,16 +143,47 @@ class Restorer:
         except ValueError as error:
             raise Stopped(f"{place}: {error}") from error
 
-    def _load(
-        self, model: PartitionModel, place: Place, found: Found, committed: Committed
-    ) -> None:
-        name = f"checkpoint of {place}@{found.offset}"
-        if found.offset > committed.offset:
-            return  # never ahead of what was emitted
-        try:
-            state = checkpoint.loads(found.data, name=name)
-            if not isinstance(state, dict):
-                raise ValueError(f"{name} holds no model")
-            model.restore(state)
-        except ValueError as error:
-            raise Stopped(str(error)) from error
+
+def again(recipe: Recipe, place: Place, was: Progress) -> PartitionModel:
+    """A model at the beginning of a lineage; `Surprise` if this process would make another of it
+    than the one that scored so far."""
+    model = PartitionModel(recipe, place, was.topic_id, was.start, was.parent, was.skipped)
+    if model.progress.lineage != was.lineage:
+        raise Surprise(
+            "new-configuration",
+            f"lineage {was.lineage} scored it so far, this configuration is lineage "
+            f"{model.progress.lineage}; run it as it was",
+        )
+    if model.progress.arithmetic != was.arithmetic:
+        raise Surprise(
+            "new-arithmetic",
+            f"arithmetic {was.arithmetic} scored it so far, this process has "
+            f"{model.progress.arithmetic} (versions, instruction set or threads differ); run "
+            "it on the same kind of machine",
+        )
+    return model
+
+
+def load(model: PartitionModel, found: Found) -> None:
+    """Go on from a checkpoint; `ValueError` for one that holds no model of this kind."""
+    model.restore(state_of(found, f"checkpoint of {model.place}@{found.offset}"))
+
+
+def state_of(found: Found, name: str) -> dict[str, Any]:
+    """What a checkpoint holds."""
+    state = checkpoint.loads(found.data, name=name)
+    if not isinstance(state, dict):
+        raise ValueError(f"{name} holds no model")
+    return state
+
+
+def refuse_lost(model: PartitionModel, first: int, end: int) -> None:
+    """`Surprise` if the log, which begins at `first`, lacks what the model must learn up to
+    `end`."""
+    at = model.progress.next_offset
+    if at < first and at < end:
+        raise Surprise(
+            "lost-history",
+            f"the model must re-learn from offset {at}, the log begins at {first} (retention "
+            "or deleted records)",
+        )

@@ -10,14 +10,18 @@ from pathlib import Path
 import orjson
 import pytest
 
+from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoint_directory import ORPHAN_AGE_S, DirectoryStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import CHUNK_BYTES, TopicStore
-from stream_dagmm_connectors.kafka.checkpoints import Key, Store
-from stream_dagmm_connectors.kafka.client import Committed, Place
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key, Store
+from stream_dagmm_connectors.kafka.client import Committed, Fetched, Place
 from stream_dagmm_connectors.kafka.pacing import Kind
+from stream_dagmm_connectors.kafka.partition import PartitionModel
+from stream_dagmm_connectors.kafka.positions import Progress, read_metadata
 from stream_dagmm_connectors.kafka.restoring import Stopped
 from stream_dagmm_connectors.scoring import Judgement
 from tests.connectors.kafka.fakes import FakeClients, FakeKafka, FakeWriter, Trap
+from tests.connectors.kafka.streams import event
 from tests.connectors.kafka.test_crash_points import (
     DONE,
     EVENTS,
@@ -40,6 +44,24 @@ def left() -> FakeKafka:
     for partition in range(PARTITIONS):
         kafka.append(Place("events", partition), b'{"a": 1.0}', None, DONE)
     return kafka
+
+
+def test_a_lineage_that_leaves_a_stretch_out_learns_as_if_it_had_never_been() -> None:
+    records = [Fetched(n, event(n)) for n in range(60)]
+    left_out = PartitionModel(RECIPE, FIRST, "id", 0, parent="before", skipped=[(20, 30)])
+    never = PartitionModel(RECIPE, FIRST, "id", 0, parent="before")
+    left_out.relearn(records[:25])
+    left_out.relearn(records[25:])
+    never.relearn(records[:20] + records[30:])
+    ours, theirs = left_out.progress, never.progress
+    assert (ours.records, ours.learned, ours.history) == (50, 50, theirs.history)
+    assert ours.lineage != theirs.lineage
+    one, two = (model.score([Fetched(60, event(60))])[0] for model in (left_out, never))
+    scores = [orjson.loads(out.value or b"")["score"] for out in (one, two)]
+    assert scores[0] == scores[1]
+    again = read_metadata(60, ours.metadata(None))
+    assert again is not None and again[0].skipped == ((20, 30),)
+    assert Progress.from_state(ours.to_state()) == ours
 
 
 def renamed(kafka: FakeKafka, **changes: object) -> None:
@@ -150,6 +172,28 @@ def test_a_checkpoint_comes_back_by_its_pointer_and_by_a_search(
     assert kept.search(KEY, 99) is None
     assert kept.search(KEY._replace(lineage="other"), 200) is None
     assert [e.offset for e in earlier] == [100, 200]
+
+
+def test_checkpoints_are_listed_by_partition_with_lineage_and_size(
+    store: tuple[Store, FakeWriter],
+) -> None:
+    kept, writer = store
+    earlier: list[Earlier] = []
+    for offset in (100, 200, 300):
+        data = checkpoint.dumps({"progress": {"topic_id": "topic", "lineage": "lineage"}})
+        _, earlier = kept.save(writer, KEY, offset, data, earlier)
+    other = checkpoint.dumps({"progress": {"topic_id": "topic", "lineage": "other"}})
+    kept.save(writer, KEY._replace(lineage="other"), 150, other, [])
+    listed = kept.listed("group", "topic", 0)
+    there = [(one.offset, one.key.lineage) for one in listed]
+    assert [pair for pair in there if pair[0] != 100] == [
+        (150, "other"),
+        (200, "lineage"),
+        (300, "lineage"),
+    ]
+    assert {one.size_bytes for one in listed} == {len(data), len(other)}
+    assert kept.listed("group", "topic", 1) == []
+    assert kept.topic_ids("group", 0) == {"topic"}
 
 
 def test_older_checkpoints_get_tombstones() -> None:
