@@ -95,6 +95,22 @@ def fast_way(detector: Any) -> Callable[..., Any] | None:
     return through
 
 
+def feedback_of(detector: Any) -> Callable[[dict[str, Any], bool], object] | None:
+    """`feedback` of the detector, for the events before any step; None where there is none."""
+    parts = _parts(detector)
+    *before, last = [detector] if parts is None else parts.values()
+    offered: Callable[[dict[str, Any], bool], object] | None = getattr(last, "feedback", None)
+    if not before or offered is None:
+        return offered
+
+    def through(x: dict[str, Any], label: bool) -> object:
+        for step in before:
+            x = step.transform_one(x)
+        return offered(x, label)
+
+    return through
+
+
 def explained(detector: Any, x: Mapping[str, Any]) -> Mapping[Any, float] | None:
     """The contributions of the fields that the detector sees; None where it does not explain."""
     parts = _parts(detector)

@@ -6,18 +6,21 @@ Infinity, numbers and integers beyond a double, invalid UTF-8, lone surrogates a
 as floats.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.events import MAX_BYTES, Time
+from stream_dagmm_connectors.feedback import Feedback, is_anomaly, mark_of
 from stream_dagmm_connectors.field_types import SIGHTINGS, FieldTypes
 from stream_dagmm_connectors.plain import MAX_DEPTH, NotAnEvent, depth_of, plain, short
 from stream_dagmm_connectors.ports import Record, Unreadable
 
 MAX_LIST = 16
+
+Headers = Sequence[tuple[str, bytes]]
 
 _SCALARS = frozenset({float, int, bool, str})
 
@@ -79,21 +82,29 @@ class Decoder:
             "max_bytes": self._max_bytes,
         }
 
-    def decode(self, value: bytes | Mapping[str, object] | Unreadable) -> Event | Rejection:
-        """The event in a record's value, or why there is none. A refusal leaves no trace."""
+    def decode(
+        self, value: bytes | Mapping[str, object] | Unreadable, headers: Headers = ()
+    ) -> Event | Feedback | Rejection:
+        """The event in a record's value, or what its headers say of one, or why there is none.
+
+        Only an event leaves a trace.
+        """
         if isinstance(value, Unreadable):
             return Rejection(value.reason, "read")
+        mark = mark_of(headers) if headers else None
         try:
-            document = self._envelope(self._document(value))
-            event = self._event(document)
+            anomaly = None if mark is None else is_anomaly(mark)
+            event = self._event(self._envelope(self._document(value)))
         except NotAnEvent as refusal:
             return Rejection(str(refusal))
+        if anomaly is not None:
+            return Feedback(event.features, anomaly)
         self._types.see(event.features)
         return event
 
-    def decode_many(self, records: Iterable[Record]) -> list[Event | Rejection]:
+    def decode_many(self, records: Iterable[Record]) -> list[Event | Feedback | Rejection]:
         """One answer for each record, in order."""
-        return [self.decode(record.value) for record in records]
+        return [self.decode(record.value, record.headers) for record in records]
 
     def to_state(self) -> dict[str, Any]:
         """What must be in a checkpoint for decoding to go on as if it had never stopped."""

@@ -37,11 +37,12 @@ class Counters:
     alarms: int = 0
     dead_letters: dict[str, int] = field(default_factory=dict)
     recent_alarm_rate: float = 0.0
+    feedback: int = 0
 
     @property
     def records(self) -> int:
-        """Everything that was read: events and dead letters."""
-        return self.events + sum(self.dead_letters.values())
+        """Everything that was read: events, feedback and dead letters."""
+        return self.events + self.feedback + sum(self.dead_letters.values())
 
     @property
     def alarm_rate(self) -> float:
@@ -64,6 +65,7 @@ class Counters:
             "alarms": self.alarms,
             "dead_letters": dict(self.dead_letters),
             "recent_alarm_rate": self.recent_alarm_rate,
+            "feedback": self.feedback,
         }
 
     @classmethod

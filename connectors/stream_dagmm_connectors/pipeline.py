@@ -17,10 +17,11 @@ from typing import Any
 
 from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.composed import fingerprint_of
-from stream_dagmm_connectors.dead_letters import dead_letter
+from stream_dagmm_connectors.dead_letters import Rejection, dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.evaluation import LabelledScore, truth
 from stream_dagmm_connectors.events import DeadLetter, Position, ScoredEvent
+from stream_dagmm_connectors.feedback import Feedback
 from stream_dagmm_connectors.metrics import Counters
 from stream_dagmm_connectors.ports import CheckpointStore, Record, Sink, Source
 from stream_dagmm_connectors.resuming import (
@@ -32,6 +33,8 @@ from stream_dagmm_connectors.resuming import (
 )
 from stream_dagmm_connectors.scoring import Detector, Judgement, Scorer
 from stream_dagmm_connectors.steps import BadRecord, Observer, OnError, Pace, Sinks, Step, Summary
+
+Item = tuple[Position, Event | Feedback]
 
 RECORDS_A_STEP = 512
 """Enough that a detector works on whole blocks, few enough that Ctrl-C is answered at once."""
@@ -163,12 +166,14 @@ class Pipeline:
         return room if self._pace is None else min(room, self._pace.at_most)
 
     def _step(self, records: Sequence[Record]) -> None:
-        positions, events, dead, bad = self._decode(records)
+        items, dead, bad = self._decode(records)
+        events = [answer for _, answer in items if isinstance(answer, Event)]
         self._wait([event.time for event in events])
-        scored = self._scorer.score(positions, events)
+        scored = self._scorer.take(items)
         self._write(scored, events, dead)
         self._next = records[-1].position.after() if bad is None else bad.position
         self.counters.count(scored, dead)
+        self.counters.feedback += len(items) - len(events)
         for observer in self._observers.values():
             observer.observe(Step(scored, dead, self.counters, self._scorer.diagnostics))
         if bad is not None:
@@ -179,21 +184,19 @@ class Pipeline:
 
     def _decode(
         self, records: Sequence[Record]
-    ) -> tuple[list[Position], list[Event], list[DeadLetter], DeadLetter | None]:
-        positions: list[Position] = []
-        events: list[Event] = []
+    ) -> tuple[list[Item], list[DeadLetter], DeadLetter | None]:
+        items: list[Item] = []
         dead: list[DeadLetter] = []
         for record in records:
-            answer = self._decoder.decode(record.value)
-            if isinstance(answer, Event):
-                positions.append(record.position)
-                events.append(answer)
+            answer = self._scorer.admitted(self._decoder.decode(record.value, record.headers))
+            if not isinstance(answer, Rejection):
+                items.append((record.position, answer))
                 continue
             letter = dead_letter(record, answer, self._source.name, self._scorer.lineage)
             if self._on_error == "fail":
-                return positions, events, dead, letter
+                return items, dead, letter
             dead.append(letter)
-        return positions, events, dead, None
+        return items, dead, None
 
     def _wait(self, times: Sequence[wire.Time]) -> None:
         if self._pace is None or not times:

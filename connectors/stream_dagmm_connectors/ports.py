@@ -11,7 +11,7 @@ of one checkpoint bring output and input to the same event, and the law of cuts 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from stream_dagmm_connectors.events import (
     DeadLetter,
@@ -35,6 +35,7 @@ __all__ = [
     "ScoredEvent",
     "Sink",
     "Source",
+    "TakesFeedback",
     "Unreadable",
 ]
 
@@ -149,3 +150,15 @@ class CheckpointStore(Protocol):
 
     def save(self, tree: Tree) -> None:
         """Replace the checkpoint atomically; durable when this returns."""
+
+
+class TakesFeedback(Protocol):
+    """A detector that can be told, late, what an event was.
+
+    Feedback is an event of the sequence like those that are learned: the model is a function of
+    the constructor's arguments and of both, in their order. It may name an event that was never
+    learned, or is long forgotten, and never raises for one of any shape.
+    """
+
+    def feedback(self, x: dict[str, Any], label: bool, /) -> object:
+        """Take what is like the event `x` for anomalies (True) or for normal (False)."""

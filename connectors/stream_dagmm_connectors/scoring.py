@@ -6,6 +6,7 @@ A file has one scorer, a topic one for each partition. It holds all that decides
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -17,7 +18,9 @@ from stream_dagmm import calibration
 from stream_dagmm_connectors import composed
 from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.configuration import configuration_of
+from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Event
+from stream_dagmm_connectors.feedback import Feedback
 
 if TYPE_CHECKING:
     from stream_dagmm.checkpoint import Tree
@@ -91,6 +94,33 @@ class Scorer:
     def lineage(self) -> str:
         """The lineage that every row carries."""
         return self._lineage
+
+    def admitted(self, answer: Event | Feedback | Rejection) -> Event | Feedback | Rejection:
+        """The same, or why the detector cannot take it."""
+        if isinstance(answer, Feedback) and composed.feedback_of(self._detector) is None:
+            name = type(self._detector).__name__
+            return Rejection(f"{name} has no feedback(x, label), so it learns from no label",
+                             "score")  # fmt: skip
+        return answer
+
+    def take(
+        self, items: Sequence[tuple[wire.Position, Event | Feedback]]
+    ) -> list[wire.ScoredEvent]:
+        """The rows of the events among these, in order; feedback is learned where it stands."""
+        rows: list[wire.ScoredEvent] = []
+        for fed_back, group in itertools.groupby(items, lambda item: isinstance(item[1], Feedback)):
+            if fed_back:
+                self._learn_labels([item[1] for item in group if isinstance(item[1], Feedback)])
+            else:
+                positions, events = zip(*group, strict=True)
+                rows += self.score(positions, cast("Sequence[Event]", events))
+        return rows
+
+    def _learn_labels(self, labels: Sequence[Feedback]) -> None:
+        offered = composed.feedback_of(self._detector)
+        if offered is not None and self._judgement.learn:
+            for label in labels:
+                offered(dict(label.features), label.anomaly)
 
     def score(
         self, positions: Sequence[wire.Position], events: Sequence[Event]

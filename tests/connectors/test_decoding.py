@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_dagmm.checkpoint import dumps
 from stream_dagmm_connectors.dead_letters import Rejection, dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.events import LinePosition, decode_dead_letter, encode
+from stream_dagmm_connectors.feedback import Feedback
 from stream_dagmm_connectors.ports import Record
 
 
@@ -27,7 +29,7 @@ def features(record: bytes | dict[Any, Any], **options: Any) -> dict[str, Any]:
 
 def refusal(record: bytes | dict[Any, Any], **options: Any) -> str:
     answer = Decoder(**options).decode(record)
-    if isinstance(answer, Event):
+    if not isinstance(answer, Rejection):
         raise AssertionError(f"accepted as {answer}")
     return answer.reason
 
@@ -230,6 +232,7 @@ def test_no_bytes_make_the_decoder_raise_and_every_number_is_finite(raw: bytes) 
         assert finite(list(answer.features.values()))
         assert None not in answer.features.values()
     else:
+        assert isinstance(answer, Rejection)
         letter = dead_letter(record, answer, "source", "lineage")
         assert decode_dead_letter(encode(letter)) == letter
 
@@ -240,6 +243,7 @@ def test_no_row_makes_the_decoder_raise(row: dict[Any, Any]) -> None:
     if isinstance(answer, Event):
         assert finite(list(answer.features.values()))
     else:
+        assert isinstance(answer, Rejection)
         letter = dead_letter(Record(LinePosition(1), row), answer, "source", "lineage")
         assert decode_dead_letter(encode(letter)) == letter
 
@@ -247,3 +251,22 @@ def test_no_row_makes_the_decoder_raise(row: dict[Any, Any]) -> None:
 @given(st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False)))
 def test_finite_numbers_arrive_bit_for_bit(values: dict[str, float]) -> None:
     assert features(json.dumps(values).encode()) == values
+
+
+MARK = "stream-dagmm-feedback"
+
+
+def test_a_record_with_the_mark_is_no_event_but_what_was_said_of_one() -> None:
+    decoder = Decoder(label="fraud", ignore=["id"])
+    value = b'{"amount": 5, "id": 7, "fraud": 1}'
+    answer = decoder.decode(value, [("trace", b"1"), (MARK, b"normal")])
+    assert answer == Feedback({"amount": 5}, anomaly=False)
+    assert dumps(decoder.to_state()) == dumps(Decoder().to_state())  # no sighting of a field
+    assert decoder.decode(value, [(MARK, b"normal"), (MARK, b"anomaly")]) == ({"amount": 5}, True)
+
+
+def test_a_mark_that_means_nothing_and_a_value_that_is_no_event_are_refused() -> None:
+    answer = Decoder().decode(b"{}", [(MARK, b"maybe")])
+    assert isinstance(answer, Rejection)
+    assert answer.reason == f"header {MARK} is 'maybe', expected anomaly or normal"
+    assert isinstance(Decoder().decode(b"no", [(MARK, b"anomaly")]), Rejection)

@@ -112,12 +112,14 @@ def _of_the_stream(models: list[tuple[Place, PartitionModel]]) -> Iterator[Metri
     events = CounterMetricFamily(f"{PREFIX}events", "scored and learned", labels=WHERE)
     alarms = CounterMetricFamily(f"{PREFIX}alarms", "raised", labels=WHERE)
     tombstones = CounterMetricFamily(f"{PREFIX}tombstones", "records without value", labels=WHERE)
+    feedback = CounterMetricFamily(f"{PREFIX}feedback", "labels that came late", labels=WHERE)
     for place, model in models:
         where = [place.topic, str(place.partition)]
         events.add_metric(where, model.counters.events)
         alarms.add_metric(where, model.counters.alarms)
         tombstones.add_metric(where, model.tombstones)
-    yield from (events, alarms, tombstones)
+        feedback.add_metric(where, model.counters.feedback)
+    yield from (events, alarms, tombstones, feedback)
     dead = CounterMetricFamily(
         f"{PREFIX}dead_letters", "records that were no events", labels=[*WHERE, "stage"]
     )

@@ -17,6 +17,7 @@ from stream_dagmm_connectors.configuration import canonical, differences, lineag
 from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.events import ScoredEvent
+from stream_dagmm_connectors.feedback import Feedback
 from stream_dagmm_connectors.kafka.breaker import Breaker
 from stream_dagmm_connectors.kafka.client import Fetched, Outgoing, Place
 from stream_dagmm_connectors.kafka.outgoing import (
@@ -36,6 +37,9 @@ from stream_dagmm_connectors.scoring import (
 )
 
 CHECKPOINT_FORMAT = 1
+
+Answer = Event | Feedback | Rejection | None
+"""What a record is; None for a tombstone."""
 
 
 def nobody_looks(rows: list[ScoredEvent]) -> None:
@@ -136,9 +140,9 @@ class PartitionModel:
         return self._pass(records, emitted_before=False)
 
     def _pass(self, records: list[Fetched], emitted_before: bool) -> list[Outgoing]:
-        answers: list[Event | Rejection | None] = []
+        answers: list[Answer] = []
         for record in records:
-            answer = None if record.value is None else self._decoder.decode(record.value)
+            answer = self._answer(record)
             if isinstance(answer, Rejection) and not emitted_before:
                 self.stopped_by = self._why_stop(record, answer)
                 if self.stopped_by is not None:
@@ -147,6 +151,11 @@ class PartitionModel:
             self._breaker.see(bad=isinstance(answer, Rejection))
             answers.append(answer)
         return self._learn(records, answers, emitted_before)
+
+    def _answer(self, record: Fetched) -> Answer:
+        if record.value is None:
+            return None
+        return self._scorer.admitted(self._decoder.decode(record.value, record.headers))
 
     def _why_stop(self, record: Fetched, rejection: Rejection) -> str | None:
         if record.offset < self._recipe.skip_to.get(self.place, 0):
@@ -164,26 +173,29 @@ class PartitionModel:
             )
         return None
 
-    def _learn(
-        self, records: list[Fetched], answers: list[Event | Rejection | None], silent: bool
-    ) -> list[Outgoing]:
-        good = [(r, a) for r, a in zip(records, answers, strict=True) if isinstance(a, Event)]
+    def _learn(self, records: list[Fetched], answers: list[Answer], silent: bool) -> list[Outgoing]:
+        items = [
+            (PartitionPosition(self.place.partition, record.offset), answer)
+            for record, answer in zip(records, answers, strict=True)
+            if isinstance(answer, (Event, Feedback))
+        ]
+        rows = self._scorer.take(items)
+        good = [r for r, a in zip(records, answers, strict=True) if isinstance(a, Event)]
         bad = [(r, a) for r, a in zip(records, answers, strict=True) if isinstance(a, Rejection)]
-        positions = [PartitionPosition(self.place.partition, record.offset) for record, _ in good]
-        rows = self._scorer.score(positions, [event for _, event in good])
         self.counters.events += len(rows)
         self.counters.alarms += sum(row.alarm for row in rows)
         for _, rejection in bad:
             stage = rejection.stage
             self.counters.dead_letters[stage] = self.counters.dead_letters.get(stage, 0) + 1
-        self.tombstones += len(records) - len(good) - len(bad)
+        self.counters.feedback += len(items) - len(good)
+        self.tombstones += len(records) - len(items) - len(bad)
         self.progress = self.progress.after(records, self.counters.events)
         if silent:
             return []
         self._recipe.scored(rows)
         scored = [
             scored_record(row, record, self._to, self._arithmetic, self._recipe.include_event)
-            for row, (record, _) in zip(rows, good, strict=True)
+            for row, record in zip(rows, good, strict=True)
         ]
         return scored + self._dead(bad)
 

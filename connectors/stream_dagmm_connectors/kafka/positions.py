@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from stream_dagmm_connectors.feedback import mark_of
 from stream_dagmm_connectors.kafka.client import Fetched
 
 METADATA_FORMAT = 1
@@ -46,7 +47,7 @@ class Progress:
     arithmetic: str
     """Of the fingerprint that the bits depend on."""
     history: str
-    """Rolling hash over (offset, value) of every record since `start`, in hexadecimal."""
+    """Rolling hash over (offset, value, mark) of every record since `start`, in hexadecimal."""
     skipped: tuple[Skip, ...] = ()
     """Stretches that this lineage leaves out, as if they had never been in the log."""
 
@@ -160,10 +161,13 @@ def skips(said: Iterable[Sequence[int]]) -> tuple[Skip, ...]:
 
 
 def rolled(history: str, records: list[Fetched]) -> str:
-    """The rolling hash after further records; a tombstone differs from an empty value."""
+    """The rolling hash after further records; a tombstone differs from an empty value, and feedback
+    from the event that it is about."""
     digest = bytes.fromhex(history)
     for record in records:
         head = b"%d:%d:" % (record.offset, -1 if record.value is None else len(record.value))
+        if record.headers and (mark := mark_of(record.headers)) is not None:
+            head += b"feedback:%s:" % mark
         digest = hashlib.blake2b(
             digest + head + (record.value or b""), digest_size=DIGEST_BYTES
         ).digest()

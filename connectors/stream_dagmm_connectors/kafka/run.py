@@ -8,7 +8,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from stream_dagmm_connectors.decoding import Decoder
@@ -67,31 +67,27 @@ def run(
         group=options.group,
         instance=options.group_instance_id,
     )
-    scoring = Scoring(
-        clients,
-        store(options, clients) if keeps else None,
-        recipe,
-        topics=options.input,
-        group=options.group,
-        transactional_id=transactional_id(options),
-        pace=options.pace(),
-        policies=options.policies(),
-        enter=enter,
-        meter=meter,
-    )
-    if watch is not None:
-        watch(scoring)
-    with (
-        stopped_by_signals(scoring),
-        served(
-            scoring,
-            options.metrics_host,
-            options.metrics_port,
-            stuck_after_s=2 * options.max_poll_interval_ms / 1000,
-        ) as port,
-    ):
-        if port is not None:
-            LOG.info("metrics, health and readiness on %s:%d", options.metrics_host, port)
+    with ExitStack() as stack:
+        scoring = Scoring(
+            clients,
+            stack.enter_context(stored(options, clients)) if keeps else None,
+            recipe,
+            topics=options.input,
+            group=options.group,
+            transactional_id=transactional_id(options),
+            pace=options.pace(),
+            policies=options.policies(),
+            enter=enter,
+            meter=meter,
+        )
+        if watch is not None:
+            watch(scoring)
+        stack.enter_context(stopped_by_signals(scoring))
+        stuck_after_s = 2 * options.max_poll_interval_ms / 1000
+        host, port = options.metrics_host, options.metrics_port
+        found = stack.enter_context(served(scoring, host, port, stuck_after_s=stuck_after_s))
+        if found is not None:
+            LOG.info("metrics, health and readiness on %s:%d", host, found)
         scoring.run()
 
 
@@ -113,12 +109,18 @@ def prepare(options: RunOptions, *, keeps: bool = True) -> None:
         LOG.warning(warning)
 
 
-def store(options: RunOptions, clients: Clients) -> Store:
-    """Where checkpoints go."""
+@contextmanager
+def stored(options: RunOptions, clients: Clients) -> Iterator[Store]:
+    """Where checkpoints go, open while the block runs."""
+    keep = options.keep_checkpoints
     if options.checkpoint_directory is not None:
-        return DirectoryStore(options.checkpoint_directory, keep=options.keep_checkpoints)
-    topic = options.checkpoint_topic or ""
-    return TopicStore(topic, clients.log_reader(), keep=options.keep_checkpoints)
+        yield DirectoryStore(options.checkpoint_directory, keep=keep)
+        return
+    log = clients.log_reader()
+    try:
+        yield TopicStore(options.checkpoint_topic or "", log, keep=keep)
+    finally:
+        log.close()
 
 
 def transactional_id(options: RunOptions) -> str | None:

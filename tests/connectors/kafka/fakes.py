@@ -15,6 +15,7 @@ from stream_dagmm_connectors.kafka.client import (
     Aborted,
     Committed,
     Fetched,
+    Headers,
     Listener,
     LogReader,
     Offsets,
@@ -50,10 +51,15 @@ class FakeKafka:
     topic_ids: dict[str, str] = field(default_factory=dict)
 
     def append(
-        self, place: Place, value: bytes | None, key: bytes | None, transaction: Transaction
+        self,
+        place: Place,
+        value: bytes | None,
+        key: bytes | None,
+        transaction: Transaction,
+        headers: Headers = (),
     ) -> int:
         log = self.logs.setdefault(place, [])
-        log.append((Fetched(len(log), value, key), transaction))
+        log.append((Fetched(len(log), value, key, headers), transaction))
         return len(log) - 1
 
     def visible(self, place: Place) -> list[Fetched]:
