@@ -128,7 +128,7 @@ def _checked_body(data: bytes, name: str) -> bytes:
 
 
 def _refuse(name: str, found: str, way_out: str) -> NoReturn:
-    raise ValueError(f"{name}: {found}; {way_out}, or start with --fresh")
+    raise ValueError(f"{name}: {found}; {way_out}")
 
 
 def _plain(tree: object, place: str, arrays: dict[str, Array]) -> object:

@@ -146,6 +146,16 @@ def _uniform(events: Sequence[Event]) -> Table | None:
     return Table(names, numbers, values.reshape(len(numbers), len(events)).T, texts)
 
 
+def present(event: Event) -> dict[Any, Any]:
+    """The features that have a value: the event as a detector sees it.
+
+    >>> present({"a": 1, "b": None, "c": float("nan"), "d": ""})
+    {'a': 1, 'd': ''}
+    """
+    _require_dictionary(event)
+    return {name: value for name, value in event.items() if _cell(name, value) is not None}
+
+
 def _from_array(values: np.ndarray[Any, Any]) -> Events:
     if values.ndim != 2 or values.dtype.kind not in "biufO":
         raise ValueError(
@@ -209,10 +219,7 @@ def _numbers(series: "nw.Series[Any]") -> Floats:
 
 
 def _cells(event: Event) -> list[Cell]:
-    if not isinstance(event, Mapping):
-        raise ValueError(
-            f"an event must be a dictionary of features, got {type(event).__name__}: {event!r:.80}"
-        )
+    _require_dictionary(event)
     found = [_cell(name, value) for name, value in event.items()]
     cells = [cell for cell in found if cell is not None]
     if not all(type(name) is str for name in event) and len({str(n) for n in event}) < len(event):
@@ -221,6 +228,13 @@ def _cells(event: Event) -> list[Cell]:
             "rename one of them"
         )
     return cells
+
+
+def _require_dictionary(event: object) -> None:
+    if not isinstance(event, Mapping):
+        raise ValueError(
+            f"an event must be a dictionary of features, got {type(event).__name__}: {event!r:.80}"
+        )
 
 
 def _cell(name: object, value: object) -> Cell | None:

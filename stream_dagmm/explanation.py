@@ -16,12 +16,15 @@ from stream_dagmm.arithmetic import Floats
 
 ScoreEvents = Callable[[Sequence[Mapping[Any, Any]]], Floats]
 
+NO_FEATURES = "(no features)"
+"""What the score of an event without features is put down to, so that it adds up there too."""
+
 
 def contributions(score_events: ScoreEvents, event: Mapping[Any, Any]) -> dict[Hashable, float]:
     """Signed contributions in score units, one a feature, that add up to the event's score.
 
-    The score of an event without any feature is shared equally. An event without features gives
-    an empty dictionary. Takes 3 F + 2 scorings for F features.
+    The score of an event without any feature is shared equally; that event itself has it under
+    `NO_FEATURES`. Takes 3 F + 2 scorings for F features.
 
     >>> def total(events): return np.array([1.0 + sum(e.values()) for e in events])
     >>> contributions(total, {"a": 5.0, "b": -1.0})
@@ -29,7 +32,7 @@ def contributions(score_events: ScoreEvents, event: Mapping[Any, Any]) -> dict[H
     """
     names = sorted(event, key=str)
     if not names:
-        return {}
+        return {NO_FEATURES: float(score_events([{}])[0])}
     alone = score_events([_without(event, {name}) for name in names])
     order = [names[place] for place in np.argsort(alone, kind="stable")]
     cuts = range(len(order) + 1)

@@ -19,7 +19,7 @@ from river import base
 
 from stream_dagmm import checkpoint, explanation
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.events import Event, Events, as_events, listed
+from stream_dagmm.events import Event, Events, as_events, listed, present
 from stream_dagmm.features import Columns, widened
 
 STATE_FORMAT = 1
@@ -153,8 +153,8 @@ class BlockDetector(base.AnomalyDetector):
         return np.concatenate(scores), reasons
 
     def explain_one(self, x: dict[Any, Any]) -> Contributions:
-        """Signed contributions of the event's features, in units of the score, adding up to it; an
-        event without features has none."""
+        """Signed contributions of the event's features, in units of the score, adding up to it. A
+        missing value is no feature; an event of none has its score under "(no features)"."""
         return self._explain(x, self._context)
 
     def flush(self) -> None:
@@ -203,14 +203,14 @@ class BlockDetector(base.AnomalyDetector):
         if found[1] != STATE_FORMAT:
             raise ValueError(
                 f"{name}: state format {found[1]}, this version reads {STATE_FORMAT}; "
-                f"use the version of stream-dagmm that wrote it, or start afresh"
+                f"use the version of stream-dagmm that wrote it"
             )
         try:
             return cls(**state["configuration"])._resumed(state)
         except (KeyError, TypeError, IndexError, ValueError, RuntimeError) as error:
             raise ValueError(
                 f"{name}: is not a whole {cls.__name__} ({type(error).__name__}: {error}); "
-                f"take an older file, or start afresh"
+                f"restore a copy of it"
             ) from error
 
     def _resumed(self, state: Mapping[str, Any]) -> Self:
@@ -284,5 +284,5 @@ class BlockDetector(base.AnomalyDetector):
 
     def _explain(self, event: Event, context: Floats) -> Contributions:
         return explanation.contributions(
-            lambda variants: self._score(listed(variants), context), event
+            lambda variants: self._score(listed(variants), context), present(event)
         )

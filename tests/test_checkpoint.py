@@ -133,7 +133,7 @@ def one_bit_flipped(data: bytes) -> Iterator[bytes]:
 
 def test_every_flipped_bit_is_noticed() -> None:
     for changed in one_bit_flipped(dumps(SMALL)):
-        with pytest.raises(ValueError, match=r"^model\.ckpt: .*; .*--fresh$"):
+        with pytest.raises(ValueError, match=r"^model\.ckpt: .*; (check|restore|upgrade)[^-]*$"):
             loads(changed, name="model.ckpt")
 
 
@@ -141,7 +141,7 @@ def test_every_truncation_and_every_added_byte_is_noticed() -> None:
     data = dumps(SMALL)
     longer = [data + bytes([byte]) for byte in range(256)] + [data + data]
     for changed in [data[:size] for size in range(len(data))] + longer:
-        with pytest.raises(ValueError, match=r"^model\.ckpt: .*; .*--fresh$"):
+        with pytest.raises(ValueError, match=r"^model\.ckpt: .*; (check|restore|upgrade)[^-]*$"):
             loads(changed, name="model.ckpt")
 
 
@@ -157,7 +157,7 @@ def test_a_newer_container_is_told_from_a_damaged_one(monkeypatch: pytest.Monkey
     monkeypatch.setattr(checkpoint, "FORMAT", 2)
     newer = dumps(SMALL)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"format 2, this version reads 1; upgrade .*--fresh"):
+    with pytest.raises(ValueError, match=r"format 2, this version reads 1; upgrade stream-dagmm$"):
         loads(newer)
 
 

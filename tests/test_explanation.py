@@ -59,8 +59,8 @@ def test_the_order_of_keys_changes_the_order_alone() -> None:
     assert contributions(interacting, turned) == contributions(interacting, event)
 
 
-def test_an_event_without_features_has_no_contributions() -> None:
-    assert contributions(interacting, {}) == {}
+def test_the_score_of_an_event_without_features_is_put_down_to_their_absence() -> None:
+    assert contributions(interacting, {}) == {"(no features)": interacting([{}])[0]}
 
 
 def test_the_event_is_left_as_it_was_and_scored_3_f_plus_2_times() -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream_dagmm import checkpoint
-from stream_dagmm.events import BUCKETS
+from stream_dagmm.events import BUCKETS, present
 from stream_dagmm.features import SHARED_COLUMNS
 from stream_dagmm.stream import BlockDetector
 from tests.cuts import bits
@@ -117,12 +117,26 @@ def test_contributions_add_up_to_the_score_and_name_the_fields(make: Make) -> No
     detector.learn_many(events)
     for event in [*events[-3:], {**events[-1], "amount": 1e9}, {"shop": "never", "new": "x"}]:
         contributions = detector.explain_one(event)
-        assert contributions.keys() == event.keys()
+        assert contributions.keys() == present(event).keys()
         score = detector.score_one(event)
         assert sum(contributions.values()) == pytest.approx(score, rel=1e-9, abs=1e-9)
     strange = detector.explain_one({**events[-1], "amount": 1e9})
     if not detector.configuration().get("faithful"):  # the paper's features excuse large norms
         assert max(strange, key=lambda name: strange[name]) == "amount"
+
+
+@every_detector
+def test_a_missing_value_is_explained_as_an_absent_one(make: Make) -> None:
+    detector = make()
+    events = mixed(150)
+    detector.learn_many(events)
+    usual = present(events[-1])
+    lacking = {**usual, "level": None, "gone": math.nan, "far": math.inf}
+    usual.pop("level", None)
+    assert detector.explain_one(lacking) == detector.explain_one(usual)
+    nothing = {"(no features)": detector.score_one({})}
+    assert detector.explain_one({}) == nothing
+    assert detector.explain_one({"level": None, "new": math.nan}) == nothing
 
 
 @every_detector
