@@ -6,6 +6,7 @@ file is only appended to and can be cut back, so a resumed run judges the whole 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,20 +15,21 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stream_dagmm_connectors.durable import already_there, naming
 from stream_dagmm_connectors.ports import Extent
 
 FIRST_JUDGED = 512
 """The number of the first event that counts, from 1: every detector is cold before it."""
 
 _ROW = np.dtype([("score", "<f8"), ("anomalous", "u1")])
-_UNLABELLED = 2
+_UNLABELLED, _UNCLEAR = 2, 3
 
 
 class LabelledScore(NamedTuple):
-    """The score of one event and its label; None where the event had none."""
+    """The score of one event and its label as it came; None where the event had none."""
 
     score: float
-    anomalous: bool | None
+    label: object
 
 
 class Verdict(NamedTuple):
@@ -40,6 +42,10 @@ class Verdict(NamedTuple):
     average_precision: float | None
     events: int
     anomalies: int
+    labels: int = 0
+    """Events that had a label, those that came too early and those unclear included."""
+    unclear: int = 0
+    """Events late enough whose label was neither yes nor no."""
 
 
 _TRUE = frozenset({"1", "true", "yes", "anomaly", "anomalous", "attack", "fraud"})
@@ -78,17 +84,19 @@ class LabelledScores:
 
     def write(self, rows: Sequence[LabelledScore]) -> None:
         """Append rows in order."""
-        codes = [_UNLABELLED if row.anomalous is None else int(row.anomalous) for row in rows]
         block = np.empty(len(rows), dtype=_ROW)
         block["score"] = [row.score for row in rows]
-        block["anomalous"] = codes
-        self._opened().write(block.tobytes())
+        block["anomalous"] = [_code(row.label) for row in rows]
+        file = self._opened()
+        with naming(self.path):
+            file.write(block.tobytes())
 
     def flush(self) -> Extent:
         """Make everything written durable; the extent counts bytes."""
         file = self._opened()
-        file.flush()
-        os.fsync(file.fileno())
+        with naming(self.path):
+            file.flush()
+            os.fsync(file.fileno())
         return {"bytes": file.tell()}
 
     def cut_back(self, extent: Extent) -> None:
@@ -97,22 +105,33 @@ class LabelledScores:
         if held < extent["bytes"]:
             raise ValueError(
                 f"{self.path} must hold {extent['bytes']} bytes of labelled scores, got {held}; "
-                "the file was changed since the checkpoint: start afresh with another --resume"
+                "the file was changed since the checkpoint: restore it, or start afresh (--fresh)"
             )
-        self._file = self.path.open("r+b" if self.path.exists() else "w+b")
-        self._file.truncate(extent["bytes"])
-        self._file.seek(extent["bytes"])
+        with naming(self.path):
+            self._file = self.path.open("r+b" if self.path.exists() else "w+b")
+            self._file.truncate(extent["bytes"])
+            self._file.seek(extent["bytes"])
 
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def refuse_if_taken(self) -> None:
+        """`ValueError` where rows are that nobody allowed to overwrite; touches nothing."""
+        held = self.path.stat().st_size if self.path.exists() else 0
+        if held and not self._overwrite:
+            raise already_there(self.path, "labelled scores of another run")
 
     def verdict(self, first: int = FIRST_JUDGED) -> Verdict:
         """Judge the events numbered `first` and later, counting from 1."""
-        rows = self._held(first)
-        rows = rows[rows["anomalous"] != _UNLABELLED]
-        return judge(rows["score"], rows["anomalous"] == 1)
+        rows = self._held(1)
+        labels = int((rows["anomalous"] != _UNLABELLED).sum())
+        rows = rows[first - 1 :]
+        unclear = int((rows["anomalous"] == _UNCLEAR).sum())
+        rows = rows[rows["anomalous"] <= 1]
+        return judge(rows["score"], rows["anomalous"] == 1)._replace(labels=labels, unclear=unclear)
 
     def scores(self, first: int = FIRST_JUDGED) -> npt.NDArray[np.float64]:
         """Scores of the events numbered `first` and later, labelled or not."""
@@ -125,12 +144,17 @@ class LabelledScores:
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
-            if not self._overwrite and self.path.exists() and self.path.stat().st_size > 0:
-                raise ValueError(
-                    f"{self.path} holds scores of another run; remove it or use another directory"
-                )
-            self._file = self.path.open("wb")
+            self.refuse_if_taken()
+            with naming(self.path):
+                self._file = self.path.open("wb")
         return self._file
+
+
+def _code(label: object) -> int:
+    if label is None:
+        return _UNLABELLED
+    anomalous = truth(label)
+    return _UNCLEAR if anomalous is None else int(anomalous)
 
 
 def judge(scores: npt.ArrayLike, anomalous: npt.ArrayLike) -> Verdict:
@@ -139,8 +163,8 @@ def judge(scores: npt.ArrayLike, anomalous: npt.ArrayLike) -> Verdict:
     Equal scores count as half a win in AUROC and as one threshold in average precision, the
     definitions of scikit-learn's `roc_auc_score` and `average_precision_score`.
 
-    >>> judge([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
-    Verdict(auroc=0.75, average_precision=0.8333333333333333, events=4, anomalies=2)
+    >>> judge([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])[:4]
+    (0.75, 0.8333333333333333, 4, 2)
     """
     labels = np.asarray(anomalous, dtype=bool)
     values, place = np.unique(np.asarray(scores, dtype=np.float64), return_inverse=True)
@@ -148,7 +172,7 @@ def judge(scores: npt.ArrayLike, anomalous: npt.ArrayLike) -> Verdict:
     misses = np.bincount(place[~labels], minlength=len(values))  # [V] the others
     positives, negatives = int(hits.sum()), int(misses.sum())
     if positives == 0 or negatives == 0:
-        return Verdict(None, None, positives + negatives, positives)
+        return Verdict(None, None, len(labels), positives, len(labels))
     below = np.cumsum(misses) - misses
     wins = float((hits * (below + 0.5 * misses)).sum())
     hits_above = np.cumsum(hits[::-1])  # [V] anomalies at or above each value, from the top
@@ -156,6 +180,7 @@ def judge(scores: npt.ArrayLike, anomalous: npt.ArrayLike) -> Verdict:
     return Verdict(
         auroc=wins / (positives * negatives),
         average_precision=float((precision * hits[::-1]).sum() / positives),
-        events=positives + negatives,
+        events=len(labels),
         anomalies=positives,
+        labels=len(labels),
     )

@@ -19,7 +19,7 @@ from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.composed import fingerprint_of
 from stream_dagmm_connectors.dead_letters import Rejection, dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
-from stream_dagmm_connectors.evaluation import LabelledScore, truth
+from stream_dagmm_connectors.evaluation import LabelledScore
 from stream_dagmm_connectors.events import DeadLetter, Position, ScoredEvent
 from stream_dagmm_connectors.feedback import Feedback
 from stream_dagmm_connectors.metrics import Counters
@@ -135,9 +135,6 @@ class Pipeline:
 
     def _restore(self, tree: Mapping[str, Any]) -> None:
         refuse_another(tree, self._told, self._fingerprint, self._sinks.named())
-        for name, sink in self._sinks.named().items():
-            if name in tree["extents"]:
-                sink.cut_back(tree["extents"][name])
         self._next = position_of(tree["position"])
         self._source.seek(self._next)
         self._scorer.restore(tree["scorer"])
@@ -146,6 +143,12 @@ class Pipeline:
         for name, observer in self._observers.items():
             if name in tree["observers"]:
                 observer.restore(tree["observers"][name])
+        # Last, so that a run that is refused for its source or its model has cut nothing off.
+        for name, sink in self._sinks.named().items():
+            if name in tree["extents"]:
+                sink.cut_back(tree["extents"][name])
+            else:
+                sink.flush()  # an output that was added since claims its place
 
     def _read(self) -> list[Record]:
         self.busy = False
@@ -218,7 +221,7 @@ class Pipeline:
             sinks.dead_letters.write(dead)
         if sinks.labelled is not None and events:
             pairs = zip(scored, events, strict=True)
-            sinks.labelled.write([LabelledScore(row.score, truth(e.label)) for row, e in pairs])
+            sinks.labelled.write([LabelledScore(row.score, e.label) for row, e in pairs])
 
     def _save(self) -> None:
         extents: Any = {name: sink.flush() for name, sink in self._sinks.named().items()}

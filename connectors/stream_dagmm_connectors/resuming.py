@@ -15,7 +15,7 @@ from stream_dagmm_connectors.scoring import Detector, Judgement, scoring_configu
 CHECKPOINT_FORMAT = 1
 """Of the tree that `Pipeline` saves; the detector's part has a format of its own."""
 
-_WAY_OUT = "run it as it was, or start afresh with another checkpoint directory"
+_WAY_OUT = "run it as it was, give another checkpoint directory, or start afresh (--fresh)"
 _ADDED_LATER = {"dead_letters"}
 """Outputs that may come and go: one may want dead letters kept only once there are some."""
 
@@ -56,7 +56,7 @@ def refuse_another(
     if tree.get("format") != CHECKPOINT_FORMAT:
         raise ValueError(
             f"checkpoint format {tree.get('format')}, this version reads {CHECKPOINT_FORMAT}; "
-            "use the version that made it, or start afresh with another checkpoint directory"
+            "use the version that made it, or start afresh (--fresh)"
         )
     changed = differences(told, tree["run"])
     changed += differences(fingerprint, tree["arithmetic"], "arithmetic")

@@ -28,8 +28,8 @@ class CannotGoOn(Exception):
 def serve(settings: RunSettings) -> None:
     """Score until a signal. `ValueError` for wrong settings, `CannotGoOn` for all else."""
     # Here and not at the top: torch takes seconds, and wrong options should be told at once.
+    from stream_dagmm_connectors.detector_names import detector_of
     from stream_dagmm_connectors.kafka.run import Fatal, Stopped, run
-    from stream_dagmm_connectors.replay import detector_of
     from stream_dagmm_connectors.scoring import Judgement
 
     detector_of(settings)

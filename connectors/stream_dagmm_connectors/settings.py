@@ -106,7 +106,9 @@ class ReplaySettings(Security, ScoringSettings):
         "dead-letter", description="what becomes of a record that is no event"
     )
     dead_letter: str | None = Field(
-        None, description="file for such records (default: NAME.dead-letters.jsonl beside --out)"
+        None,
+        description="file for such records, by its ending or else JSON Lines (default: the name of "
+        "--out with .dead-letters.jsonl after it)",
     )
     resume: Path | None = Field(
         None, description="keep state in this directory, and go on from what it holds"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_dagmm import checkpoint
+from stream_dagmm_connectors.durable import naming
 
 if TYPE_CHECKING:
     from stream_dagmm.checkpoint import Tree
@@ -16,28 +17,61 @@ FILE_NAME = "run.checkpoint"
 class DirectoryStore:
     """A `CheckpointStore` of one file in a directory, replaced atomically.
 
-    The directory is made if it is missing. Raises `ValueError` where that cannot be.
+    The directory is made with the first checkpoint. With `fresh` the store begins empty, and what
+    lies there stands until it is replaced. Raises `ValueError`, touching nothing, where no such
+    directory can be.
     """
 
-    def __init__(self, directory: str | Path) -> None:
+    def __init__(self, directory: str | Path, *, fresh: bool = False) -> None:
         self._directory = Path(directory)
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        self._fresh = fresh
+        reason = _why_not_a_directory(self._directory)
+        if reason is not None:
             raise ValueError(
-                f"checkpoint directory {directory} cannot be made ({error.strerror}); name a "
-                "directory, or a place where one may be made"
-            ) from error
+                f"checkpoint directory {directory} cannot be ({reason}); name a directory, or a "
+                "place where one may be made"
+            )
 
     @property
     def path(self) -> Path:
         """The file of the newest checkpoint, there or not."""
         return self._directory / FILE_NAME
 
+    @property
+    def holds_one(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return not self._fresh and self.path.exists()
+
     def load(self) -> Tree | None:
         """The newest checkpoint, None before the first; `ValueError` if it is damaged."""
-        return checkpoint.read(self.path) if self.path.exists() else None
+        # Here and not at the top: torch takes seconds, and a wrong place should be told at once.
+        from stream_dagmm import checkpoint
+
+        if not self.holds_one:
+            return None
+        try:
+            return checkpoint.read(self.path)
+        except ValueError as error:
+            raise ValueError(f"{error}, or start with --fresh") from error
+
+    def make(self) -> None:
+        """Make the directory, if it is not there."""
+        with naming(self._directory):
+            self._directory.mkdir(parents=True, exist_ok=True)
 
     def save(self, tree: Tree) -> None:
         """Replace the checkpoint; durable when this returns."""
-        checkpoint.write(self.path, tree)
+        from stream_dagmm import checkpoint
+
+        self.make()
+        with naming(self.path):
+            checkpoint.write(self.path, tree)
+        self._fresh = False
+
+
+def _why_not_a_directory(wanted: Path) -> str | None:
+    """What stands in the way of a directory there, None where nothing does."""
+    there = next((place for place in (wanted, *wanted.parents) if os.path.lexists(place)), wanted)
+    if not there.is_dir():
+        return f"{there} is no directory"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"no right to write in {there}"

@@ -1,11 +1,15 @@
-"""What the tests of files as sources share."""
+"""What the tests of files share."""
 
+import csv
 import gzip
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stream_dagmm_connectors.events import LinePosition
 from stream_dagmm_connectors.files import open_source
@@ -43,3 +47,20 @@ def lines_of(records: list[Record]) -> list[int]:
 def opened(path: Path, data: bytes, **options: Any) -> Source:
     path.write_bytes(data)
     return open_source(str(path), **options)
+
+
+def contents(path: Path) -> Any:
+    """A file's bytes; of a directory of parts the rows in their order."""
+    if path.is_file():
+        return path.read_bytes()
+    return [cells for part in sorted(path.glob("part-*")) for cells in rows_of(part)]
+
+
+def rows_of(part: Path) -> list[Any]:
+    if part.suffix == ".parquet":
+        return list(pq.read_table(part).to_pylist())
+    with pa.input_stream(str(part)) as stream:  # unpacks by the ending
+        text = stream.read().decode()
+    if ".csv" in part.name:
+        return list(csv.DictReader(io.StringIO(text)))
+    return [json.loads(line) for line in text.splitlines()]

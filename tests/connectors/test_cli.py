@@ -1,25 +1,15 @@
 """The command line in processes of its own: usage, outputs, and what a kill leaves behind."""
 
-import contextlib
 import json
-import os
-import random
-import signal
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 from click.testing import CliRunner, Result
 
 from stream_dagmm_connectors.cli import main
 from tests.connectors.fakes import stream
-
-CLI = [sys.executable, "-m", "stream_dagmm_connectors.cli"]
-Process: TypeAlias = "subprocess.Popen[bytes]"
-PLAIN = ["--detector", "gaussian-mixture"]
+from tests.connectors.processes import CLI, PLAIN
 
 
 def replay(*arguments: str | Path) -> Result:
@@ -50,7 +40,7 @@ def events(tmp_path: Path) -> Path:
         (["{events}", "--rate", "real-time"], "say where with --time"),
         (["{events}", "--config", "{dir}/none.toml"], "none.toml cannot be read"),
         (["{events}", "--half-life", "-3"], "--half-life is '-3', expected greater than 0"),
-        (["{events}", "--model", "{events}"], "expected"),
+        (["{events}", "--model", "{dir}/none.model"], "none.model: cannot be read"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_to_do(
@@ -79,7 +69,7 @@ def test_a_run_ends_with_a_summary_of_what_was_found(events: Path, tmp_path: Pat
     assert words["dead letters"].strip() == "9 (9 in decode)"
     assert float(words["AUROC"]) > 0.95
     assert len(out.read_bytes().splitlines()) == 900
-    assert len((tmp_path / "scored.dead-letters.jsonl").read_bytes().splitlines()) == 9
+    assert len((tmp_path / "scored.jsonl.dead-letters.jsonl").read_bytes().splitlines()) == 9
     assert report.read_text().startswith("<!DOCTYPE html>")
 
 
@@ -93,12 +83,32 @@ def test_standard_input_to_standard_output_prints_events_and_nothing_else(events
     assert b"events" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("label", "lines", "said"),
+    [
+        ("nope", 900, "none: no event has field 'nope'"),
+        ("y", 400, "none: no labelled event came from event 512 on"),
+        ("text", 900, "none: no label from event 512 on says yes or no; expected 1 and 0"),
+        ("zero", 900, "none: only normal events among 389 labelled events from event 512 on"),
+    ],
+)
+def test_a_label_that_judges_nothing_is_told_why(
+    tmp_path: Path, label: str, lines: int, said: str
+) -> None:
+    path = tmp_path / "events.jsonl"
+    more = b'"text": "perhaps", "zero": 0, "a"'
+    path.write_bytes(b"\n".join(stream(lines)).replace(b'"a"', more) + b"\n")
+    result = replay(path, "--label", label)
+    assert f"AUROC         {said}" in result.stdout
+    assert result.exit_code == 0
+
+
 def test_an_empty_file_is_a_run_of_no_events(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     report = tmp_path / "report.html"
     result = replay(tmp_path / "empty.jsonl", "--label", "y", "--report", report)
     assert result.exit_code == 0, result.output
-    assert "AUROC         none" in result.stdout
+    assert "AUROC         none: no event has field 'y'" in result.stdout
     assert report.exists()
 
 
@@ -140,88 +150,3 @@ def test_the_schema_and_the_version_are_printed() -> None:
     schema = json.loads(CliRunner().invoke(main, ["schema"]).stdout)
     assert {"ScoredEvent", "DeadLetter"} <= set(schema["$defs"])
     assert CliRunner().invoke(main, ["--version"]).stdout.startswith("stream-dagmm, version ")
-
-
-def started(directory: Path, source: Path, *options: str) -> Process:
-    out = ["--out", str(directory / "scored.csv"), "--resume", str(directory / "state")]
-    return process_of(directory, "replay", str(source), *PLAIN, *out, *options)
-
-
-def process_of(directory: Path, *words: str, given: int = subprocess.DEVNULL) -> Process:
-    """A process of its own, whose standard error is kept in a file."""
-    with (directory / "said").open("wb") as said:
-        return subprocess.Popen(
-            [*CLI, *words],
-            stdin=given,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-
-
-def outputs(directory: Path) -> Sequence[bytes]:
-    names = ("scored.csv", "scored.dead-letters.jsonl")
-    return [(directory / name).read_bytes() for name in names]
-
-
-def wait_for(path: Path, size: int, process: Process) -> None:
-    """Return when a file has grown so large; what it waits for is the file, not the clock."""
-    while not (path.exists() and path.stat().st_size >= size) and process.poll() is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.01)
-
-
-@pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sequence[bytes]]:
-    """A stream of some steps, and the outputs of a run that nobody disturbed."""
-    directory = tmp_path_factory.mktemp("whole")
-    source = directory / "events.jsonl"
-    source.write_bytes(b"\n".join(stream(2500)) + b"\n")
-    assert started(directory, source, "--checkpoint-every", "300").wait() == 0
-    return source, outputs(directory)
-
-
-def test_killed_at_random_the_same_command_ends_with_the_same_bytes(
-    long: tuple[Path, Sequence[bytes]], tmp_path: Path
-) -> None:
-    source, whole = long
-    chance = random.Random(7)
-    for share in (0.3, 0.7):
-        process = started(tmp_path, source, "--checkpoint-every", "300")
-        size = int(len(whole[0]) * (share + chance.uniform(-0.1, 0.1)))
-        wait_for(tmp_path / "scored.csv", size, process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert started(tmp_path, source, "--checkpoint-every", "300").wait() == 0
-    assert outputs(tmp_path) == whole
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_saves_exits_130_and_goes_on_to_the_same_bytes(
-    long: tuple[Path, Sequence[bytes]], tmp_path: Path, number: signal.Signals
-) -> None:
-    source, whole = long
-    process = started(tmp_path, source, "--rate", "1500")
-    wait_for(tmp_path / "scored.csv", len(whole[0]) // 8, process)
-    process.send_signal(number)
-    code, said = process.wait(), (tmp_path / "said").read_bytes()
-    assert code == 130, said
-    assert b"the same command goes on from there" in said
-    assert started(tmp_path, source).wait() == 0
-    assert outputs(tmp_path) == whole
-
-
-def test_interrupted_while_it_waits_for_input_it_ends_at_once(tmp_path: Path) -> None:
-    out = tmp_path / "out.jsonl"
-    words = ["replay", "-", *PLAIN, "--format", "jsonl", "--out", str(out)]
-    process = process_of(tmp_path, *words, given=subprocess.PIPE)
-    assert process.stdin is not None
-    with process.stdin as given:
-        given.write(b'{"a": 1}\n')
-        given.flush()
-        # The output is claimed when the run begins; after that it waits for more input.
-        wait_for(out, 0, process)
-        process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=60)
-    said = (tmp_path / "said").read_text()
-    assert (code, "nothing was" in said) == (130, True), said

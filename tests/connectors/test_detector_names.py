@@ -4,7 +4,7 @@ from typing import get_args
 
 import stream_dagmm
 from stream_dagmm.stream import BlockDetector
-from stream_dagmm_connectors.replay import DETECTORS
+from stream_dagmm_connectors.detector_names import DETECTORS
 from stream_dagmm_connectors.settings import DetectorName
 
 

@@ -258,7 +258,7 @@ class Listed:
 def test_labels_go_beside_the_scores_and_never_into_the_features(whole: Disk) -> None:
     labelled = Listed()
     run_of(Disk(), labelled=labelled).run()
-    assert [row.anomalous for row in labelled.rows[:50]] == [False] * 49 + [True]
+    assert [row.label for row in labelled.rows[:50]] == [0] * 49 + [1]
     scored = [json.loads(line)["score"] for line in whole.files["scored"].splitlines()]
     assert [row.score for row in labelled.rows] == scored
 

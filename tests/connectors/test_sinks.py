@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import io
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -28,6 +26,7 @@ from stream_dagmm_connectors.events import (
 )
 from stream_dagmm_connectors.files import PartSink, open_sink
 from stream_dagmm_connectors.ports import Sink
+from tests.connectors.reading import contents
 
 PLAIN = ["scored.jsonl", "scored.csv"]
 PARTS = ["scored.jsonl.gz", "scored.jsonl.zst", "scored.csv.gz", "scored.csv.zst", "scored.parquet"]
@@ -50,23 +49,6 @@ def row(number: int, position: Position | None = None) -> ScoredEvent:
 
 
 ROWS = [row(number) for number in range(1, 31)]
-
-
-def contents(path: Path) -> Any:
-    """A file's bytes; of a directory of parts the rows in their order."""
-    if path.is_file():
-        return path.read_bytes()
-    return [cells for part in sorted(path.glob("part-*")) for cells in rows_of(part)]
-
-
-def rows_of(part: Path) -> list[Any]:
-    if part.suffix == ".parquet":
-        return list(pq.read_table(part).to_pylist())
-    with pa.input_stream(str(part)) as stream:  # unpacks by the ending
-        text = stream.read().decode()
-    if ".csv" in part.name:
-        return list(csv.DictReader(io.StringIO(text)))
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def written(path: Path, rows: Sequence[ScoredEvent]) -> Any:
@@ -167,7 +149,7 @@ def test_a_place_that_holds_rows_is_refused_until_overwriting_is_allowed(
     before = contents(path)
     for use in ("write", "flush"):
         sink = open_sink(str(path))
-        with pytest.raises(ValueError, match=r"already holds .* or allow overwriting"):
+        with pytest.raises(ValueError, match=r"already holds .* or say --fresh"):
             sink.write(ROWS) if use == "write" else sink.flush()
         sink.close()
     assert contents(path) == before
@@ -208,7 +190,7 @@ def test_places_that_cannot_be_written_are_refused_with_the_way_out(tmp_path: Pa
     with pytest.raises(ValueError, match="is not a regular file"):
         open_sink(str(tmp_path / "b.jsonl")).flush()
     (tmp_path / "b.parquet").write_bytes(b"x")
-    with pytest.raises(ValueError, match="cannot be a directory of parts"):
+    with pytest.raises(ValueError, match="is a file, expected a directory of parts"):
         open_sink(str(tmp_path / "b.parquet")).flush()
     for name in ("a.txt", "a", "a.parquet.gz"):
         with pytest.raises(ValueError, match="tells no format, expected one of"):

@@ -93,7 +93,7 @@ def detector_of(name: str, seed: int) -> Any:
     from river import anomaly, compose, preprocessing
 
     import stream_dagmm
-    from stream_dagmm_connectors.replay import DETECTORS
+    from stream_dagmm_connectors.detector_names import DETECTORS
 
     if name == HALF_SPACE_TREES:
         numbers = compose.SelectType(int, float)

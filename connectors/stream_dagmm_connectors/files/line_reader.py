@@ -55,7 +55,7 @@ class LineReader:
         if self.number < lines:
             raise ValueError(
                 f"{self._name} has {self.number} lines, expected at least {lines}; it is shorter "
-                "than when it was read before: restore it, or start afresh"
+                "than when it was read before: restore it, or start afresh (--fresh)"
             )
 
     def close(self) -> None:

@@ -14,13 +14,16 @@ from stream_dagmm_connectors.files.json_lines import JsonLinesSource
 from stream_dagmm_connectors.files.parquet_source import ParquetSource
 from stream_dagmm_connectors.files.part_sink import PartSink
 from stream_dagmm_connectors.files.plain_sink import PlainSink
+from stream_dagmm_connectors.files.standard_output import StandardOutput
 
 SHUTTLE = "shuttle"
+STANDARD = "-"
+"""As a source standard input, as a sink standard output."""
 SHUTTLE_LABEL = "anomaly"
 """The field of Shuttle that is 1 for an anomaly and must not be learned."""
 
 FileSource = JsonLinesSource | CsvSource | ParquetSource
-FileSink = PlainSink | PartSink
+FileSink = PlainSink | PartSink | StandardOutput
 
 
 def open_source(
@@ -56,13 +59,19 @@ def open_source(
     return kind(location, name=name, max_bytes=max_bytes, stream=stream)
 
 
-def open_sink(location: str, *, overwrite: bool = False) -> FileSink:
-    """A sink for scored events or dead letters, by the ending of its name.
+def open_sink(
+    location: str, *, overwrite: bool = False, otherwise: Format | None = None
+) -> FileSink:
+    """A sink for scored events or dead letters, by the ending of its name; '-' is standard output.
 
     ``.jsonl`` and ``.csv`` are one plain file each; ``.parquet`` and everything with ``.gz`` or
-    ``.zst`` is a directory of parts. Raises ``ValueError`` for another ending.
+    ``.zst`` is a directory of parts. Another ending means ``otherwise``, and raises ``ValueError``
+    without it. Nothing is made before the first use.
     """
+    if location == STANDARD:
+        return StandardOutput()
     format, compression = kind_of_name(location)
+    format = format or otherwise
     if format is None or (format == "parquet" and compression is not None):
         endings = ", ".join([*FORMATS, ".jsonl.gz", ".csv.zst"])
         raise ValueError(f"{location}: its ending tells no format, expected one of {endings}")

@@ -46,7 +46,7 @@ class ParquetSource:
         if skipped > total:
             raise ValueError(
                 f"{self._location} has {total} rows, expected at least {skipped}; it is shorter "
-                "than when it was read before: restore it, or start afresh"
+                "than when it was read before: restore it, or start afresh (--fresh)"
             )
         self._rows = self._rows_from(skipped)
 

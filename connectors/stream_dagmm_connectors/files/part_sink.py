@@ -8,9 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stream_dagmm_connectors.durable import (
+    already_there,
+    fsync_directory,
+    missing_parent,
+    naming,
+    write_whole,
+)
 from stream_dagmm_connectors.events import encode_lines
 from stream_dagmm_connectors.files.columns import Row, encode_csv, table
-from stream_dagmm_connectors.files.durable import fsync_directory, missing_parent, write_whole
 from stream_dagmm_connectors.files.formats import Compression, Format
 from stream_dagmm_connectors.ports import Extent
 
@@ -61,14 +67,14 @@ class PartSink:
 
     def cut_back(self, extent: Extent) -> None:
         """Remove the parts after an earlier flush."""
-        self._make()
         wanted = extent["parts"]
         missing = set(range(1, wanted + 1)) - self._found().keys()
         if missing:
             raise ValueError(
                 f"{self._directory} lacks part {min(missing)} of the {wanted} that the checkpoint "
-                "recorded; restore it, or start afresh without the checkpoint"
+                "recorded; restore it, or start afresh (--fresh)"
             )
+        self._make()
         self._remove_after(wanted)
         self._parts, self._claimed = wanted, True
 
@@ -76,16 +82,19 @@ class PartSink:
         """Forget the rows that were not flushed."""
         self._rows.clear()
 
+    def refuse_if_taken(self) -> None:
+        """``ValueError`` where parts are that nobody allowed to overwrite; touches nothing."""
+        with naming(self._directory):
+            found = self._found()
+        if found and not self._overwrite:
+            parts = "1 part" if len(found) == 1 else f"{len(found):,} parts"
+            raise already_there(self._directory, parts)
+
     def _claim(self) -> None:
         if self._claimed:
             return
+        self.refuse_if_taken()
         self._make()
-        found = self._found()
-        if found and not self._overwrite:
-            raise ValueError(
-                f"{self._directory} already holds {len(found)} parts; remove it, write elsewhere, "
-                "or allow overwriting"
-            )
         self._remove_after(0)
         self._claimed = True
 
@@ -95,13 +104,17 @@ class PartSink:
         except FileNotFoundError:
             raise missing_parent(self._directory) from None
         except OSError as error:
-            raise ValueError(
-                f"{self._directory} cannot be a directory of parts: {error.strerror}; remove it or "
-                "write elsewhere"
-            ) from None
+            raise ValueError(f"{self._directory} cannot be made: {error.strerror}") from None
         fsync_directory(self._directory.parent)
 
     def _found(self) -> dict[int, Path]:
+        if not self._directory.exists():
+            return {}
+        if not self._directory.is_dir():
+            raise ValueError(
+                f"{self._directory} is a file, expected a directory of parts or nothing; move it "
+                "away or write elsewhere"
+            )
         pattern = re.compile(r"part-(\d{6,})" + re.escape(self._ending))
         matches = ((pattern.fullmatch(path.name), path) for path in self._directory.iterdir())
         return {int(match[1]): path for match, path in matches if match}
@@ -117,7 +130,8 @@ class PartSink:
     def _write_part(self, count: int) -> None:
         rows = self._rows[:count]
         path = self._directory / f"part-{self._parts + 1:06}{self._ending}"
-        write_whole(path, self._encoded(rows))
+        with naming(path):
+            write_whole(path, self._encoded(rows))
         del self._rows[:count]
         self._parts += 1
 

@@ -1,13 +1,14 @@
 """Rows into one plain file, JSON Lines or CSV, whose bytes depend on the rows alone."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from stream_dagmm_connectors.durable import already_there, fsync_directory, missing_parent, naming
 from stream_dagmm_connectors.events import encode_lines
 from stream_dagmm_connectors.files.columns import Row, encode_csv
-from stream_dagmm_connectors.files.durable import fsync_directory, missing_parent
 from stream_dagmm_connectors.ports import Extent
 
 
@@ -37,14 +38,16 @@ class PlainSink:
         """Append rows in order."""
         file = self._claimed()
         data = encode_csv(rows, header=self._bytes == 0) if self._csv else encode_lines(rows)
-        file.write(data)
+        with naming(self._path):
+            file.write(data)
         self._bytes += len(data)
 
     def flush(self) -> Extent:
         """Everything written is on the disk when this returns."""
         file = self._claimed()
-        file.flush()
-        os.fsync(file.fileno())
+        with naming(self._path):
+            file.flush()
+            os.fsync(file.fileno())
         return {"bytes": self._bytes}
 
     def cut_back(self, extent: Extent) -> None:
@@ -54,7 +57,7 @@ class PlainSink:
         if there < wanted:
             raise ValueError(
                 f"{self._path} has {there} bytes, the checkpoint recorded {wanted}; restore the "
-                "file, or start afresh without the checkpoint"
+                "file, or start afresh (--fresh)"
             )
         self._file = self._open("r+b" if self._path.is_file() else "x+b")
         self._file.truncate(wanted)
@@ -63,25 +66,29 @@ class PlainSink:
         self.flush()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was not flushed is lost where the disk is full."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def refuse_if_taken(self) -> None:
+        """``ValueError`` where rows are that nobody allowed to overwrite; touches nothing."""
+        with naming(self._path):
+            there = self._path.stat().st_size if self._path.is_file() else 0
+            strange = self._path.exists() and not self._path.is_file()
+        if there and not self._overwrite:
+            raise already_there(self._path, f"{there:,} bytes")
+        if strange:
+            raise ValueError(f"{self._path} is not a regular file, expected one or nothing")
 
     def _claimed(self) -> BinaryIO:
         if self._file is not None:
             return self._file
-        there = self._path.stat().st_size if self._path.is_file() else 0
-        if there and not self._overwrite:
-            raise ValueError(
-                f"{self._path} already holds {there} bytes; remove it, write elsewhere, or allow "
-                "overwriting"
-            )
+        self.refuse_if_taken()
         self._file = self._open("wb")
         return self._file
 
     def _open(self, mode: str) -> BinaryIO:
-        if self._path.exists() and not self._path.is_file():
-            raise ValueError(f"{self._path} is not a regular file, expected one or nothing")
         try:
             file = open(self._path, mode)
         except FileNotFoundError:

@@ -1,0 +1,130 @@
+"""Every place that a replay reads or writes, by the flag that named it, and no two the same.
+
+Paths alone: nothing here is opened, made or changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from stream_dagmm_connectors.durable import already_there, missing_parent, naming
+from stream_dagmm_connectors.files import SHUTTLE, SHUTTLE_LABEL, STANDARD
+from stream_dagmm_connectors.kafka.address import is_address
+from stream_dagmm_connectors.settings import ReplaySettings
+from stream_dagmm_connectors.stores import FILE_NAME
+
+STANDARD_INPUT, STANDARD_OUTPUT = Path("/dev/stdin"), Path("/dev/stdout")
+LABELLED_FILE = "labelled.scores"
+"""What `--resume` keeps beside the checkpoint where there is a label."""
+_MAY_BE_DIRECTORIES = ("--out", "--dead-letter")
+"""Of parts, that is: they are emptied with `--fresh`, so nothing else may lie there."""
+
+
+class Place(NamedTuple):
+    """A file or directory, and how the user named it."""
+
+    flag: str
+    path: Path
+
+
+def label_of(settings: ReplaySettings) -> str | None:
+    """The label's field; of the bundled stream it is known, and must never be learned."""
+    if settings.label is None and settings.source == SHUTTLE:
+        return SHUTTLE_LABEL
+    return settings.label
+
+
+def dead_letter_file(settings: ReplaySettings) -> str | None:
+    """Where dead letters go: where it was said, else beside the output, else nowhere."""
+    if settings.on_error != "dead-letter":
+        return None
+    nowhere = settings.out in (None, STANDARD) or is_address(settings.out)
+    if settings.dead_letter is not None or nowhere:
+        return settings.dead_letter
+    return f"{settings.out}.dead-letters.jsonl"
+
+
+def outputs(settings: ReplaySettings) -> Iterator[Place]:
+    """What is written, the state and topics apart; '-' is standard output."""
+    named = {
+        "--out": settings.out,
+        "--dead-letter": dead_letter_file(settings),
+        "--report": settings.report,
+        "--save-model": settings.save_model,
+    }
+    for flag, path in named.items():
+        if path is not None and not is_address(str(path)):
+            yield Place(flag, STANDARD_OUTPUT if path == STANDARD else Path(path))
+
+
+def places(settings: ReplaySettings, config: Path | None) -> Iterator[Place]:
+    """What is read, written and kept."""
+    if settings.source != SHUTTLE and not is_address(settings.source):
+        standard = settings.source == STANDARD
+        yield Place("SOURCE", STANDARD_INPUT if standard else Path(settings.source))
+    if config is not None:
+        yield Place("--config", config)
+    if settings.model is not None:
+        yield Place("--model", settings.model)
+    yield from outputs(settings)
+    if settings.resume is not None:
+        yield Place("--resume", settings.resume)
+        yield Place("the checkpoint in --resume", settings.resume / FILE_NAME)
+        yield Place("the labels in --resume", settings.resume / LABELLED_FILE)
+
+
+def refuse_one_place_for_two(settings: ReplaySettings, config: Path | None) -> None:
+    """`ValueError` where two flags mean one file, by whatever names, or one lies in the other."""
+    seen: list[Place] = []
+    rows = [place for place in outputs(settings) if place.flag in _MAY_BE_DIRECTORIES]
+    written = {place.path.resolve(): place.flag for place in rows}
+    for place in places(settings, config):
+        for other in seen:
+            if _same(place.path, other.path):
+                raise ValueError(
+                    f"{place.flag} and {other.flag} are both {other.path}; give each its own place"
+                )
+        inside = [written[parent] for parent in place.path.resolve().parents if parent in written]
+        if inside:
+            raise ValueError(f"{place.flag} {place.path} lies in {inside[0]}; put it elsewhere")
+        seen.append(place)
+
+
+def refuse_what_cannot_be_written(settings: ReplaySettings) -> None:
+    """`ValueError` for outputs in directories that are not there, or without the right to write."""
+    for place in outputs(settings):
+        parent = place.path.parent
+        if not parent.exists():
+            if settings.resume is None or parent.resolve() not in _made_by(settings.resume):
+                raise missing_parent(place.path)
+        elif not os.access(place.path if place.path.exists() else parent, os.W_OK):
+            raise ValueError(f"{place.path} cannot be written: no right to; name another place")
+
+
+def refuse_to_overwrite(path: Path | None) -> None:
+    """`ValueError` where a file is, or what can be none."""
+    if path is None:
+        return
+    with naming(path):
+        if path.is_dir():
+            raise ValueError(f"{path} is a directory, expected a file or nothing")
+        if path.is_file() and path.stat().st_size > 0:
+            raise already_there(path, f"{path.stat().st_size:,} bytes")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if {one, other} & {STANDARD_INPUT, STANDARD_OUTPUT} and not (one.is_file() or other.is_file()):
+        return False  # terminals and pipes may well be both
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
+
+
+def _made_by(directory: Path) -> set[Path]:
+    """What a run makes when it makes its state directory."""
+    state = directory.resolve()
+    return {state, *state.parents}
