@@ -91,6 +91,18 @@ class ReplaySettings(Security, ScoringSettings):
         "kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME"
     )
     bootstrap_servers: str | None = Field(None, description=f"{SERVERS}, for kafka://")
+    against: str | None = Field(
+        None,
+        description="compare with what a run emitted into this topic, instead of writing anything: "
+        "exit code 0 same, 1 different, 2 could not be compared",
+    )
+    group: str = Field("stream-dagmm", min_length=1, description="that run's group")
+    checkpoints: str | None = Field(
+        None, description="that run's checkpoints (default: AGAINST.checkpoints)"
+    )
+    checkpoint_directory: Path | None = Field(
+        None, description="or the directory that it kept them in"
+    )
     format: Format | None = Field(
         None, description="format of SOURCE (default: what its name or its first bytes say)"
     )

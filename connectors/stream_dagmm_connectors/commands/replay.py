@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -50,6 +50,8 @@ def replay(context: click.Context, /, config: Path | None, **given: Any) -> None
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         settings = told.load(said(context, given), config)
+        if settings.against is not None:
+            _compare(settings)
     except ValueError as error:
         leave(WRONG_USAGE, str(error))
     with ExitStack() as stack:
@@ -59,6 +61,14 @@ def replay(context: click.Context, /, config: Path | None, **given: Any) -> None
         click.echo(ended.summary, err="-" in (settings.out, settings.dead_letter))
     if ended.code:
         leave(ended.code, ended.message)
+
+
+def _compare(settings: told.ReplaySettings) -> NoReturn:
+    from stream_dagmm_connectors.commands.against import compared
+
+    verdict = compared(settings)
+    click.echo(verdict.words)
+    sys.exit(verdict.code)
 
 
 def _replayed(settings: told.ReplaySettings, config: Path | None, stack: ExitStack) -> Ended:

@@ -31,6 +31,10 @@ class Range(NamedTuple):
     end: int
 
 
+class Gone(ValueError):
+    """The log held what was asked for, and does not any more."""
+
+
 def is_address(said: str | None) -> bool:
     """Whether a source or an output is a topic."""
     return said is not None and said.startswith(SCHEME)
@@ -72,7 +76,7 @@ def resolve(asked: Address, log: LogReader) -> Range:
     first = begins if asked.first is None else _offset(asked.first, place, log, ends)
     end = ends if asked.end is None else _offset(asked.end, place, log, ends)
     if first < begins:
-        raise ValueError(
+        raise Gone(
             f"{place} begins at offset {begins} (retention or deleted records), got from={first}; "
             f"take a later one, or leave it out"
         )

@@ -49,6 +49,8 @@ class FakeKafka:
     offsets: dict[Place, Committed] = field(default_factory=dict)
     epochs: dict[str, tuple[int, Transaction]] = field(default_factory=dict)
     topic_ids: dict[str, str] = field(default_factory=dict)
+    begins: dict[Place, int] = field(default_factory=dict)
+    """First offsets that are left, where records were deleted."""
 
     def append(
         self,
@@ -63,7 +65,9 @@ class FakeKafka:
         return len(log) - 1
 
     def visible(self, place: Place) -> list[Fetched]:
-        return [r for r, t in self.logs.get(place, []) if t.state == "committed"]
+        first = self.begins.get(place, 0)
+        log = self.logs.get(place, [])
+        return [r for r, t in log if t.state == "committed" and r.offset >= first]
 
 
 class Trap:
@@ -161,7 +165,7 @@ class FakeReader:
         return "member"
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
-        return 0
+        return self._kafka.begins.get(place, 0)
 
     def end(self, place: Place, timeout_ms: int) -> int:
         return len(self._kafka.logs.get(place, []))
@@ -208,7 +212,9 @@ class FakeWriter:
             self._trap.around("send", lambda out=record: self._send(out))  # type: ignore[misc]
 
     def _send(self, record: Outgoing) -> None:
-        offset = self._kafka.append(record.place, record.value, record.key, self._transaction())
+        offset = self._kafka.append(
+            record.place, record.value, record.key, self._transaction(), record.headers
+        )
         self._sent.append(offset)
 
     def settle(self) -> list[int]:
@@ -250,12 +256,13 @@ class FakeLogReader:
         self._kafka = kafka
 
     def read(self, place: Place, first: int, last: int) -> list[Fetched]:
-        if last >= len(self._kafka.logs.get(place, [])):
+        if last >= self.range(place)[1]:
             raise OutOfRange(f"{place} ends before {last}")
         return [r for r in self._kafka.visible(place) if first <= r.offset <= last]
 
     def range(self, place: Place) -> tuple[int, int]:
-        return 0, len(self._kafka.logs.get(place, []))
+        log = self._kafka.logs.get(place, [])
+        return self._kafka.begins.get(place, 0), log[-1][0].offset + 1 if log else 0
 
     def at_time(self, place: Place, timestamp_ms: int) -> int | None:
         later = [r for r in self._kafka.visible(place) if r.timestamp_ms >= timestamp_ms]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from stream_dagmm import GaussianMixture
 from stream_dagmm_connectors.decoding import Decoder
@@ -92,6 +92,13 @@ def fill(broker: Broker, topic: str, values: Sequence[bytes | None], partition: 
         )
     producer.flush()
     producer.close()
+
+
+def delete_before(broker: Broker, topic: str, offset: int, partition: int = 0) -> None:
+    """Delete the records before an offset, as retention does."""
+    admin = KafkaAdminClient(**broker.client())
+    admin.delete_records({TopicPartition(topic, partition): offset})
+    admin.close()
 
 
 def read(broker: Broker, topic: str, partition: int = 0) -> list[Any]:

@@ -18,7 +18,7 @@ from stream_dagmm_connectors.kafka.log_source import LogSource
 from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
 from tests.connectors.kafka.fakes import FakeKafka, FakeLogReader, Transaction
-from tests.connectors.kafka.streams import event, fill, make_topics, read
+from tests.connectors.kafka.streams import delete_before, event, fill, make_topics, read
 
 FAST = ["--detector", "gaussian-mixture", "--batch-size", "32"]
 
@@ -120,13 +120,9 @@ def test_a_range_by_time_goes_through_a_stored_model_to_nothing(
 
 
 def test_a_range_that_the_log_has_lost_is_refused_with_what_is_left(broker: Broker) -> None:
-    from kafka import KafkaAdminClient, TopicPartition
-
     topic = make_topic(broker, "replay-lost")
     fill(broker, topic, [event(n) for n in range(20)])
-    admin = KafkaAdminClient(**broker.client())
-    admin.delete_records({TopicPartition(topic, 0): 5})
-    admin.close()
+    delete_before(broker, topic, 5)
     done = command(broker, ["replay", f"kafka://{topic}?from=0", *FAST])
     assert done.exit_code == 2
     assert "begins at offset 5" in done.stderr

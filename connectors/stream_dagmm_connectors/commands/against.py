@@ -1,0 +1,26 @@
+"""`stream-dagmm replay kafka://... --against TOPIC`: can production's scores be reproduced?"""
+
+from __future__ import annotations
+
+from stream_dagmm_connectors.commands.looking import looking, recipe_of
+from stream_dagmm_connectors.kafka.address import is_address, parse
+from stream_dagmm_connectors.kafka.auditing import Verdict, audit
+from stream_dagmm_connectors.settings import ReplaySettings, flag_of
+
+WRITES = ("out", "resume", "report", "save_model", "dead_letter", "model", "rate")
+
+
+def compared(settings: ReplaySettings) -> Verdict:
+    """The verdict; `ValueError` for wrong usage and for brokers that do not answer."""
+    against = settings.against or ""
+    if not is_address(settings.source):
+        raise ValueError(f"--against compares a topic's range, got {settings.source}; expected "
+                         "kafka://TOPIC?partition=N&from=OFFSET&to=OFFSET")  # fmt: skip
+    unused = [flag_of(name) for name in WRITES if getattr(settings, name) is not None]
+    if unused:
+        raise ValueError(f"--against writes nothing and takes the run's own model, got "
+                         f"{', '.join(unused)}; leave it out")  # fmt: skip
+    checkpoints = settings.checkpoints or f"{against}.checkpoints"
+    directory = settings.checkpoint_directory
+    with looking(settings.connection(), settings.group, checkpoints, directory) as outside:
+        return audit(outside, parse(settings.source), against, recipe_of(settings))
