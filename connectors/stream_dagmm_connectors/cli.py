@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from stream_dagmm_connectors import serving
+from stream_dagmm_connectors.commands.checkpoint import checkpoint
 from stream_dagmm_connectors.commands.compare import compare
 from stream_dagmm_connectors.commands.options import options, perform
 from stream_dagmm_connectors.commands.replay import replay
@@ -32,6 +33,7 @@ def main() -> None:
 
 
 main.add_command(replay)
+main.add_command(checkpoint)
 
 
 @main.command()

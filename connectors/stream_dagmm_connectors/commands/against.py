@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream_dagmm_connectors.commands.looking import looking, recipe_of
 from stream_dagmm_connectors.kafka.address import is_address, parse
 from stream_dagmm_connectors.kafka.auditing import Verdict, audit
+from stream_dagmm_connectors.kafka.options import RunOptions, Security
 from stream_dagmm_connectors.settings import ReplaySettings, flag_of
 
 WRITES = ("out", "resume", "report", "save_model", "dead_letter", "model", "rate")
@@ -20,7 +21,13 @@ def compared(settings: ReplaySettings) -> Verdict:
     if unused:
         raise ValueError(f"--against writes nothing and takes the run's own model, got "
                          f"{', '.join(unused)}; leave it out")  # fmt: skip
-    checkpoints = settings.checkpoints or f"{against}.checkpoints"
-    directory = settings.checkpoint_directory
-    with looking(settings.connection(), settings.group, checkpoints, directory) as outside:
-        return audit(outside, parse(settings.source), against, recipe_of(settings))
+    asked = parse(settings.source)
+    same = (*Security.model_fields, "group", "checkpoints", "checkpoint_directory")
+    options = RunOptions(
+        bootstrap_servers=settings.connection().bootstrap_servers,
+        input=(asked.topic,),
+        output=against,
+        **{name: getattr(settings, name) for name in same},
+    )
+    with looking(options) as outside:
+        return audit(outside, asked, against, recipe_of(settings))

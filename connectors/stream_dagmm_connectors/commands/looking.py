@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.detector_names import detector_of
-from stream_dagmm_connectors.kafka.checkpoint_directory import DirectoryStore
-from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
-from stream_dagmm_connectors.kafka.connection import Connection
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
+from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.outside import Outside
 from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.replaying import reaching
+from stream_dagmm_connectors.kafka.run import stored
 from stream_dagmm_connectors.scoring import Judgement
 from stream_dagmm_connectors.settings import ScoringSettings
 
 
 @contextmanager
-def looking(
-    connection: Connection, group: str, checkpoints: str, directory: Path | None
-) -> Iterator[Outside]:
+def looking(options: RunOptions) -> Iterator[Outside]:
     """A group seen from outside; what goes wrong with the brokers is a `ValueError`."""
-    with reaching(connection):
-        clients = KafkaClients(connection, group=group)
-        reader, log = clients.reader(), clients.log_reader()
-        store = TopicStore(checkpoints, log) if directory is None else DirectoryStore(directory)
-        try:
-            yield Outside(clients, reader, store, group)
-        finally:
-            log.close()
-            reader.close(5_000)
+    with reaching(options.connection()), ExitStack() as stack:
+        clients = KafkaClients(options.connection(), group=options.group)
+        reader = clients.reader()
+        stack.callback(reader.close, 5_000)
+        store = stack.enter_context(stored(options, clients))
+        yield Outside(clients, reader, store, options.group)
 
 
 def recipe_of(settings: ScoringSettings, output: str = "", dead_letters: str = "") -> Recipe:

@@ -18,7 +18,7 @@ from stream_dagmm_connectors.kafka.client import Fetched, Headers, LogReader, Ou
 from stream_dagmm_connectors.kafka.outgoing import PREFIX
 from stream_dagmm_connectors.kafka.outside import Outside, pieces, unstoppable
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
-from stream_dagmm_connectors.kafka.restoring import Surprise
+from stream_dagmm_connectors.kafka.restoring import Surprise, again
 
 SAME, DIFFERS, NOT_COMPARED = 0, 1, 2
 WHY = {
@@ -94,7 +94,9 @@ def _audited(
 ) -> Verdict:
     lineage, begins_at = _lineage(output, against, wanted)
     given = unstoppable(given, against.topic)
-    model = outside.begun(wanted.place, lineage, wanted.first, given)
+    recipe, was = outside.lineage(wanted.place, lineage, given)
+    model = again(recipe, wanted.place, was)
+    outside.forward(model, recipe, wanted.first)
     started = model.progress.next_offset
     rows = _rows(output, against, begins_at, wanted, lineage)
     outside.relearn(model, wanted.first)

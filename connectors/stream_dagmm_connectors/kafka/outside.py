@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from stream_dagmm_connectors.kafka.checkpoints import Listed, Store
 from stream_dagmm_connectors.kafka.client import Clients, Fetched, LogReader, Place, Reader
@@ -17,8 +18,6 @@ from stream_dagmm_connectors.kafka.remade import remade
 from stream_dagmm_connectors.kafka.restoring import (
     ANSWER_MS,
     Surprise,
-    again,
-    load,
     refuse_lost,
     state_of,
 )
@@ -50,25 +49,13 @@ class Outside:
         """The checkpoints of a partition of the topic as it is now."""
         return self.store.listed(self.group, self.topic_id(place), place.partition)
 
-    def begun(self, place: Place, lineage: str, at_most: int, given: Recipe) -> PartitionModel:
-        """A model of a lineage from its newest checkpoint at or before an offset, else from its
-        beginning, with the configuration that is in its checkpoints; else with the one given.
-
-        `Surprise` where that is another lineage or arithmetic, or where nothing tells how the
-        lineage began; `ValueError` for a checkpoint that is damaged.
-        """
-        of_it = [one for one in self.listed(place) if one.key.lineage == lineage]
-        before = [one for one in of_it if one.offset <= at_most]
-        for one in [*reversed(before), *of_it[len(before) :]]:
-            found = self.store.load(one.key, one.pointer)
-            if found is None:
-                continue
-            state = state_of(found, f"checkpoint of {place}@{one.offset}")
-            was = Progress.from_state(state["progress"])
-            model = again(remade(state["run"], given), place, was)
-            if one.offset <= at_most:
-                load(model, found)
-            return model
+    def lineage(self, place: Place, lineage: str, given: Recipe) -> tuple[Recipe, Progress]:
+        """How the models of a lineage are made: by the configuration in its checkpoints, else by
+        the one given. `Surprise` where nothing tells how it began; `ValueError` for a checkpoint
+        that is damaged."""
+        for one in reversed(self.listed(place)):
+            if one.key.lineage == lineage and (state := self.state(place, one)) is not None:
+                return remade(state["run"], given), Progress.from_state(state["progress"])
         committed = self.committed(place)
         if committed is None or committed[0].lineage != lineage:
             raise Surprise(
@@ -76,7 +63,24 @@ class Outside:
                 f"no checkpoint of lineage {lineage} is kept, and group {self.group} has committed "
                 f"{'nothing' if committed is None else 'lineage ' + committed[0].lineage}",
             )
-        return again(given, place, committed[0])
+        return given, committed[0]
+
+    def forward(self, model: PartitionModel, recipe: Recipe, at_most: int) -> None:
+        """Take a model from its beginning to the newest checkpoint at or before an offset that
+        had the same history: its own lineage's, or one's that parted from it later."""
+        for one in reversed(self.listed(model.place)):
+            state = self.state(model.place, one) if one.offset <= at_most else None
+            if state is not None and state["run"] == recipe.configuration():
+                had = Progress.from_state(state["progress"])
+                if had.parted_at(model.progress) >= one.offset:
+                    model.restore(state)
+                    return
+
+    def state(self, place: Place, listed: Listed) -> dict[str, Any] | None:
+        """What a checkpoint holds; None where it went meanwhile."""
+        found = self.store.load(listed.key, listed.pointer)
+        name = f"checkpoint of {place}@{listed.offset}"
+        return None if found is None else state_of(found, name)
 
     def relearn(self, model: PartitionModel, end: int) -> None:
         """Bring a model to an offset, silently; `Surprise` where the log has lost what it needs."""

@@ -8,6 +8,7 @@ of them, so that re-learning can prove that it arrived at the same place.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,6 +84,17 @@ class Progress:
         """Those that this lineage does not leave out."""
         skips = self.skipped
         return [r for r in records if not any(first <= r.offset < end for first, end in skips)]
+
+    def parted_at(self, other: Progress) -> float:
+        """The offset up to which models of both have learned the same, infinity if that is all;
+        -1 if they began or reckon differently."""
+        if (self.topic_id, self.start, self.arithmetic) != (
+            other.topic_id,
+            other.start,
+            other.arithmetic,
+        ):
+            return -1
+        return min((first for first, _ in {*self.skipped} ^ {*other.skipped}), default=math.inf)
 
     def come_to(self, other: Progress) -> Progress:
         """As far as another lineage had come that had seen the same so far."""
