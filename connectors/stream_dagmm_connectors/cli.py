@@ -19,6 +19,7 @@ import click
 from stream_dagmm_connectors import serving
 from stream_dagmm_connectors.commands.checkpoint import checkpoint
 from stream_dagmm_connectors.commands.compare import compare
+from stream_dagmm_connectors.commands.dlq import dlq
 from stream_dagmm_connectors.commands.options import options, perform
 from stream_dagmm_connectors.commands.replay import replay
 
@@ -34,6 +35,7 @@ def main() -> None:
 
 main.add_command(replay)
 main.add_command(checkpoint)
+main.add_command(dlq)
 
 
 @main.command()

@@ -14,6 +14,8 @@ from stream_dagmm_connectors.kafka.client import Fetched, Headers, Outgoing, Pla
 from stream_dagmm_connectors.ports import PartitionPosition
 
 PREFIX = "stream-dagmm-"
+LETTER_HEADERS = ("id", "topic", "partition", "offset", "stage", "reason", "length", "sha256")
+"""What a dead letter's last headers say, in this order, each behind the prefix."""
 FORWARDED_BYTES = 900_000
 """Brokers take 1 MiB by default; what is longer with its key and headers goes shortened."""
 
@@ -53,7 +55,7 @@ def dead_letter_record(
         if key is not None and len(key) > KEPT_BYTES:
             key = key[:KEPT_BYTES]
         headers = []
-    named = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in ours.items()]
+    named = [(PREFIX + name, ours[name].encode("utf-8", "replace")) for name in LETTER_HEADERS]
     return Outgoing(to, value, key, [*headers, *named], came.timestamp_ms)
 
 
