@@ -90,8 +90,12 @@ class Stream:
         """The first `count` events, with the categories that occur in the whole stream."""
         if count >= len(self):
             return self
-        part = Stream(self.name, self.ordered, self.events.head(count), self.labels[:count])
-        part._one_hot = self._one_hot.head(count)
+        return self.taken(slice(count))
+
+    def taken(self, places: slice | npt.NDArray[np.int64]) -> "Stream":
+        """The events at these places, with the categories that occur in the whole stream."""
+        part = Stream(self.name, self.ordered, self.events[places], self.labels[places])
+        part._one_hot = self._one_hot[places]
         return part
 
 
