@@ -179,10 +179,30 @@ def shared_memberships(mixture: Mixture, rows: Tensor) -> Tensor:
     """Memberships [B, K] of rows [B, Z] by distance alone, in units of the spread that all
     components share: no weights and no determinants, so none starves and none swallows the rest,
     and no component is left to a few anomalies, which it would excuse."""
-    variances = mixture.covariance.diagonal(dim1=1, dim2=2)  # [K, Z]
-    shared = (weights(mixture)[:, None] * variances).sum(dim=0) + LEAST_SHARED
+    shared = within(mixture) + LEAST_SHARED
     apart = ((rows[:, None, :] - mixture.mean).square() / shared).sum(dim=2)
     return torch.softmax(-0.5 * apart, dim=1)
+
+
+def gathered(
+    rows: Tensor, n_components: int, random: np.random.Generator, starts: int = 4, steps: int = 10
+) -> Mixture:
+    """Clusters of rows [B, Z] by soft k-means, memberships being `shared_memberships`: of several
+    k-means++ starts the one that leaves the least spread within."""
+    found = []
+    for _ in range(starts if n_components > 1 else 1):
+        one = seeded(rows, n_components, random)
+        for _ in range(steps):
+            one = moments(rows, shared_memberships(one, rows))
+        found.append(one)
+    return min(found, key=lambda one: float(within(one).sum()))
+
+
+def within(mixture: Mixture) -> Tensor:
+    """Variances [Z] within components, pooled over them."""
+    variances = mixture.covariance.diagonal(dim1=1, dim2=2)  # [K, Z]
+    pooled: Tensor = (weights(mixture)[:, None] * variances).sum(dim=0)
+    return pooled
 
 
 def borrowed(mixture: Mixture) -> Mixture:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stream_dagmm import information, likelihood, networks, training, variation
+from stream_dagmm import information, likelihood, mixture, networks, training, variation
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.networks import ExactNetwork, Network
 from stream_dagmm.training import UNIT, Nets
@@ -40,12 +40,21 @@ class Readout(NamedTuple):
     decoder: ExactNetwork
 
 
-def drawn_prior(network: Network, clusters: int, random: np.random.Generator) -> Network:
-    """The prior's network with clusters set apart: their means at standard normal places."""
-    *inner, (weight, bias) = network
-    places = torch.from_numpy(random.normal(size=(clusters, len(bias) // (2 * clusters))))
-    apart = torch.cat([places, torch.full_like(places, -1.0)], dim=1).reshape(-1)
-    return (*inner, (weight, bias + apart))
+def gathered(nets: Nets, rows: Tensor, clusters: int, random: np.random.Generator) -> Nets:
+    """The networks with clusters where the codes of rows [B, D] gather, whatever w.
+
+    Clusters drawn at random starve at once where one of them lies nearest to all codes, and never
+    come back: no gradient reaches a cluster that nothing belongs to. So they begin as a mixture of
+    the codes, as in Jiang et al., "Variational Deep Embedding", IJCAI 2017, section 3.4."""
+    to_x, to_w, prior, decoder = nets
+    rows = rows[likelihood.trusted(rows.square().sum(dim=1))]  # anomalies begin no cluster
+    mean, log_variance = variation.moments(networks.forward(to_x, rows / UNIT))
+    found = mixture.gathered(mean, clusters, random)
+    variance = mixture.within(found) + log_variance.exp().mean(dim=0)  # codes are blurred by q
+    raw = variation.raw_log_variance(variance.log()).expand_as(found.mean)
+    *inner, (weight, _) = prior
+    bias = torch.cat([found.mean, raw], dim=1).reshape(-1)
+    return to_x, to_w, (*inner, (torch.zeros_like(weight), bias)), decoder
 
 
 def clusters_of(network: Network, w: Tensor, clusters: int) -> tuple[Tensor, Tensor]:

@@ -115,6 +115,16 @@ class Trained(NamedTuple):
         return cls(networks.shaped(torch.from_numpy(state["parameters"]), *nets), moments)
 
 
+def doubled(age: int, block: int) -> bool:
+    """Whether a young stream's age passed a power of two with its last block of so many events: the
+    moments at which what was begun on few rows may begin anew on more.
+
+    >>> [age for age in (64, 128, 192, 256, 320) if doubled(age, 64)]
+    [64, 128, 256]
+    """
+    return age <= YOUNG and age.bit_length() > (age - block).bit_length()
+
+
 def exact_inwards(network: Network) -> ExactNetwork:
     """A network that reads rows, for scoring, with the unit folded in: a power of two, so nothing
     is rounded by it."""

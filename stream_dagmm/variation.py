@@ -20,6 +20,12 @@ def moments(outputs: Tensor) -> tuple[Tensor, Tensor]:
     return mean, LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND)
 
 
+def raw_log_variance(log_variance: Tensor) -> Tensor:
+    """What a network must say for a log variance [...]; those out of reach become the nearest."""
+    reach = 0.99 * LOG_VARIANCE_BOUND
+    return LOG_VARIANCE_BOUND * torch.atanh(log_variance.clamp(-reach, reach) / LOG_VARIANCE_BOUND)
+
+
 def exact_moments(outputs: Floats) -> tuple[Floats, Floats]:
     """`moments` for scoring."""
     mean, raw = np.split(outputs, 2, axis=-1)

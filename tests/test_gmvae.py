@@ -28,23 +28,33 @@ def model_of(detector: StreamGMVAE) -> GmvaeModel:
     return detector._model
 
 
-def information_after(**remedies: float) -> float:
-    """Nats that the cluster says of an event, the mean over two seeds, after 10,000 events."""
-    rows, _ = five_clusters(10_000)
+def information_after(count: int, **arguments: float) -> float:
+    """Nats that the cluster says of an event, at most log 5 here, the mean over two seeds: entropy
+    of the components' usage less that of each event's memberships. After a collapse every event
+    belongs to all components alike, and this is 0, whatever the usage."""
+    rows, _ = five_clusters(count)
     found = []
     for seed in range(2):
-        detector = StreamGMVAE(batch_size=128, seed=seed, **remedies)  # type: ignore[arg-type]
+        detector = StreamGMVAE(batch_size=128, seed=seed, **arguments)  # type: ignore[arg-type]
         detector.learn_many(rows)
         found.append(float(str(detector.diagnostics()["cluster_information"])))
     return float(np.mean(found))
 
 
-def test_without_remedies_the_clusters_collapse_and_each_remedy_prevents_it() -> None:
-    """0.00 nats without; the cut-off holds what it asks for, 0.5 to 1; annealing delays the
-    collapse for as long as it lasts."""
-    assert information_after(least_information=0.0, warm_up=0.0) < 0.05
-    assert information_after(least_information=1.0, warm_up=0.0) > 0.4
-    assert information_after(least_information=0.0, warm_up=20_000.0) > 0.4
+def test_without_remedies_the_clusters_collapse_and_the_cut_off_prevents_it() -> None:
+    """0.01 nats without, 1.1 with; the information settles where the cut-off lies."""
+    assert information_after(10_000, least_information=0.0, warm_up=0.0) < 0.1
+    assert information_after(10_000, warm_up=0.0) > 0.9
+    assert 0.7 < information_after(10_000, least_information=0.8, warm_up=0.0) < 0.95
+
+
+def test_annealing_prevents_the_collapse_where_the_memory_never_fills_the_warm_up() -> None:
+    """Six half-lives of 2,000 events, whose effective sample size stays below 2,886: the weight of
+    the z-prior term stays at 0.72 of a warm-up of 4,000, and the clusters stay, 0.9 nats against
+    0.00. A warm-up that the memory fills delays the collapse only."""
+    alone = {"least_information": 0.0, "half_life": 2_000.0}
+    assert information_after(12_000, warm_up=0.0, **alone) < 0.05
+    assert information_after(12_000, warm_up=4_000.0, **alone) > 0.6
 
 
 def test_it_finds_five_clusters_unsupervised() -> None:
@@ -53,8 +63,20 @@ def test_it_finds_five_clusters_unsupervised() -> None:
     detector.learn_many(five_clusters(12_000)[0])
     rows, labels = five_clusters(1000, seed=1)
     found = detector.predict_many(rows)
-    assert normalized_mutual_info_score(labels, found) > 0.5
+    assert normalized_mutual_info_score(labels, found) > 0.6
     assert detector.predict_one(dict(zip("012345", rows[0].tolist(), strict=True))) == found[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_cluster_starves_where_as_many_are_to_be_found(seed: int) -> None:
+    """Clusters begin where codes gather; of clusters drawn at random two of five starve. Normalised
+    mutual information 0.8."""
+    detector = StreamGMVAE(n_components=5, batch_size=32, seed=seed)
+    detector.learn_many(five_clusters(4000)[0])
+    rows, labels = five_clusters(1000, seed=1)
+    found = detector.predict_many(rows)
+    assert np.bincount(found, minlength=5).min() > 30
+    assert normalized_mutual_info_score(labels, found) > 0.7
 
 
 def test_annealing_warms_with_the_effective_sample_size_and_anew_after_a_drift() -> None:
@@ -131,9 +153,9 @@ def test_bernoulli_columns_are_clustered_and_broken_patterns_score_high() -> Non
     detector.learn_many(yes_and_no(6000, 0)[0])
     rows, kinds = yes_and_no(500, 1)
     assert normalized_mutual_info_score(kinds, detector.predict_many(rows)) > 0.5
-    half = np.tile([1.0, 0.0], (50, 4))
+    half = np.tile([1.0, 0.0], (50, 4))  # as many columns against each pattern as for it
     scores = np.append(detector.score_many(rows), detector.score_many(half))
-    assert roc_auc_score(np.arange(550) >= 500, scores) > 0.9
+    assert roc_auc_score(np.arange(550) >= 500, scores) > 0.8
 
 
 def test_bernoulli_scores_keep_the_law_of_cuts_and_order_what_lies_beyond() -> None:

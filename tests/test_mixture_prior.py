@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
@@ -28,7 +27,9 @@ def some_nets(seed: int = 0) -> Nets:
         [LATENT, 8, WIDTH],
     ]
     to_x, to_w, prior, decoder = Trained.drawn(sizes, generator(seed)).nets
-    return to_x, to_w, mixture_prior.drawn_prior(prior, CLUSTERS, generator(1)), decoder
+    *inner, (weight, bias) = prior
+    apart = torch.from_numpy(generator(1).normal(size=len(bias)))
+    return to_x, to_w, (*inner, (weight, bias + apart)), decoder
 
 
 def some_rows(count: int = 12) -> Tensor:
@@ -142,10 +143,30 @@ def test_the_order_of_clusters_does_not_matter() -> None:
     np.testing.assert_allclose(one, same)
 
 
-@pytest.mark.parametrize("clusters", [1, 4])
-def test_drawn_clusters_lie_apart(clusters: int) -> None:
-    (network,) = Trained.drawn([[W, 6, 2 * LATENT * clusters]], generator()).nets
-    apart = mixture_prior.drawn_prior(network, clusters, generator(1))
-    mean, log_variance = mixture_prior.clusters_of(apart, torch.zeros(1, W).double(), clusters)
-    assert mean.shape == log_variance.shape == (1, clusters, LATENT)
-    assert len(torch.unique(mean[0, :, 0])) == clusters
+def test_clusters_begin_where_codes_gather_whatever_w_and_anomalies_begin_none() -> None:
+    """Three groups of rows and a tenth far off: each group has the cluster of its codes."""
+    random = generator(3)
+    centres = 2.0 * random.normal(size=(CLUSTERS, WIDTH))
+    kinds = np.arange(300) % CLUSTERS
+    rows = torch.from_numpy(centres[kinds] + 0.1 * random.normal(size=(300, WIDTH)))
+    strange = torch.full((30, WIDTH), 8.0).double()
+    nets = some_nets()
+    begun = mixture_prior.gathered(nets, torch.cat([rows, strange]), CLUSTERS, generator(4))
+    means, logs = zip(
+        *(mixture_prior.clusters_of(begun[2], w, CLUSTERS) for w in torch.eye(W).double()),
+        strict=True,
+    )
+    assert torch.equal(means[0], means[1])
+    codes, _ = variation.moments(networks.forward(nets[0], rows / 4.0))
+    expected = torch.stack([codes[kinds == k].mean(dim=0) for k in range(CLUSTERS)])
+    nearest = torch.cdist(means[0], expected)
+    assert sorted(nearest.argmin(dim=0).tolist()) == list(range(CLUSTERS))
+    assert float(nearest.min(dim=0).values.max()) < 0.2
+    assert (logs[0] > -variation.LOG_VARIANCE_BOUND).all()
+    assert all(one is other for one, other in zip(begun[:2], nets[:2], strict=True))
+
+
+def test_one_cluster_gathers_all() -> None:
+    nets = Trained.drawn([[WIDTH, 8, 4], [WIDTH, 8, 4], [W, 6, 4], [2, 8, WIDTH]], generator()).nets
+    begun = mixture_prior.gathered(nets, some_rows(1), 1, generator(1))
+    assert torch.isfinite(networks.flat(*begun)).all()

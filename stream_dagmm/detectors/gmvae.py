@@ -1,5 +1,6 @@
 """`StreamGMVAE`: a variational autoencoder with a Gaussian mixture prior, learning as it scores."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -31,6 +32,10 @@ from stream_dagmm.training import Nets, Trained
 PRIOR_WIDTH = 16
 """Hidden units of the network that moves the clusters."""
 
+SHARE_OF_INFORMATION = 0.75
+"""Of log K, by default never taken from the clusters: the information settles where the cut-off
+lies, and clusters of unequal sizes have less than log K to tell."""
+
 DRIFTED = 2.0
 """Standard deviations above the mean score at which half a block lies after a drift."""
 
@@ -58,7 +63,8 @@ class StreamGMVAE(BlockDetector):
         Dimensions of w.
     least_information
         Nats of KL(p(z|x, w) || p(z)), in the mean of a batch, below which the z-prior term gives no
-        gradient; 0 switches the cut-off off.
+        gradient; by default three quarters of the most there can be, log K. 0 switches the cut-off
+        off.
     warm_up
         Events, by effective sample size, until the z-prior term has its full weight; counted anew
         after a drift. 0 switches the annealing off.
@@ -88,13 +94,13 @@ class StreamGMVAE(BlockDetector):
     >>> for x, _ in datasets.Shuttle().take(1024):
     ...     detector.learn_one(x)
     >>> print(f"{detector.score_one(x):.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    6.3 17.9
+    4.5 28.4
 
     References
     ----------
     Dilokthanakul et al., "Deep Unsupervised Clustering with Gaussian Mixture Variational
     Autoencoders", 2016, equations 1 to 5 and section 3.3. Score: Burda, Grosse and Salakhutdinov,
-    "Importance Weighted Autoencoders", ICLR 2016, equation 8.
+    "Importance Weighted Autoencoders", ICLR 2016, equation 8. Beginnings: `mixture_prior.gathered`.
     """
 
     def __init__(
@@ -103,7 +109,7 @@ class StreamGMVAE(BlockDetector):
         hidden: Sequence[int] | None = None,
         latent: int | None = None,
         w_latent: int = 2,
-        least_information: float = 1.0,
+        least_information: float | None = None,
         warm_up: float = 4096.0,
         bernoulli: bool = False,
         w_samples: int = 1,
@@ -118,7 +124,11 @@ class StreamGMVAE(BlockDetector):
         self.hidden = hidden
         self.latent = None if latent is None else arguments.at_least(1, latent=latent)
         self.w_latent = arguments.at_least(1, w_latent=w_latent)
-        self.least_information = arguments.not_negative(least_information=least_information)
+        self.least_information = (
+            None
+            if least_information is None
+            else arguments.not_negative(least_information=least_information)
+        )
         self.warm_up = arguments.not_negative(warm_up=warm_up)
         self.bernoulli = arguments.flag(bernoulli=bernoulli)
         self.w_samples = arguments.at_least(1, w_samples=w_samples)
@@ -174,7 +184,7 @@ class Design:
     hidden: tuple[int, ...] | None
     latent: int | None
     w_latent: int
-    least_information: float
+    least_information: float | None
     warm_up: float
     bernoulli: bool
     w_samples: int
@@ -191,9 +201,19 @@ class Design:
             [w, PRIOR_WIDTH, 2 * latent * self.clusters],
             [latent, *hidden[::-1], width],
         ]
-        to_x, to_w, prior, decoder = Trained.drawn(sizes, random).nets
-        apart = mixture_prior.drawn_prior(prior, self.clusters, random)
-        return Trained.of((to_x, to_w, apart, decoder))
+        return Trained.drawn(sizes, random)
+
+    def gathered(self, trained: Trained, held: Floats, random: np.random.Generator) -> Trained:
+        """With clusters where the memory's rows [R, D] gather, and Adam before its first step."""
+        rows = torch.from_numpy(self.seen(held))
+        return Trained.of(mixture_prior.gathered(trained.nets, rows, self.clusters, random))
+
+    @property
+    def cut_off(self) -> float:
+        """Nats below which the z-prior term gives no gradient."""
+        if self.least_information is None:
+            return SHARE_OF_INFORMATION * math.log(self.clusters)
+        return self.least_information
 
     @property
     def tail(self) -> float | None:
@@ -284,7 +304,10 @@ class GmvaeModel(NamedTuple):
         trained = self.trained or design.drawn(width, random)
         shapes = [(len(net[0][0]), len(net[-1][1])) for net in trained.nets]
         (_, x), (_, w), prior, (latent, _) = shapes
-        trained = trained.widened([(width, x), (width, w), prior, (latent, width)], random).taught(
+        trained = trained.widened([(width, x), (width, w), prior, (latent, width)], random)
+        if training.doubled(lessons.age, len(block)):
+            trained = design.gathered(trained, lessons.held, lessons.random(lessons.age, 3))
+        trained = trained.taught(
             Objective(design, torch.from_numpy(spread), design.warmth(self.sightings)),
             design.seen(block),
             design.seen(lessons.held),
@@ -377,5 +400,5 @@ class Objective:
         )
         kept = likelihood.trusted(torch.stack(found).sum(dim=0))
         trusted = mixture_prior.Terms(*(term[kept] for term in found))
-        surprise = mixture_prior.loss(trusted, design.least_information, self.warmth)
+        surprise = mixture_prior.loss(trusted, design.cut_off, self.warmth)
         return surprise.mean() / rows.shape[1]
