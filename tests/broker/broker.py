@@ -26,6 +26,7 @@ from types import TracebackType
 
 from tests.broker import jars, properties
 from tests.broker.properties import ADMIN, ADMIN_PASSWORD, Ports
+from tests.broker.proxy import Proxy
 
 HEAP_MB = 512
 START_TIMEOUT_S = 90
@@ -52,6 +53,10 @@ class Broker:
     def bootstrap(self) -> str:
         """What a client is told: host:port of every node."""
         return ",".join(f"127.0.0.1:{ports.clients}" for ports in self._ports)
+
+    def proxy(self) -> Proxy:
+        """A proxy before the first node; clients that begin there never go around it."""
+        return Proxy(self._ports[0].proxy, self._ports[0].behind)
 
     def client(self, user: str = ADMIN, password: str = ADMIN_PASSWORD) -> dict[str, object]:
         """The options of kafka-python that reach this broker."""
@@ -192,13 +197,14 @@ class Broker:
 
 
 def _free_ports(nodes: int, first: int) -> list[Ports]:
-    """Three ports a node; the clients' one is `first` where that is given."""
+    """The ports of each node; the clients' one is `first` where that is given."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(3 * nodes)]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(len(Ports._fields) * nodes)]
         for place, one in enumerate(sockets):
             one.bind(("127.0.0.1", first if place == 0 else 0))
         numbers = [one.getsockname()[1] for one in sockets]
-    return [Ports(*numbers[place : place + 3]) for place in range(0, len(numbers), 3)]
+    count = len(Ports._fields)
+    return [Ports(*numbers[place : place + count]) for place in range(0, len(numbers), count)]
 
 
 def _kafka_uuid() -> str:

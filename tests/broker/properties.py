@@ -9,11 +9,17 @@ ADMIN, ADMIN_PASSWORD = "admin", "only-for-tests"
 
 
 class Ports(NamedTuple):
-    """Where a node listens on 127.0.0.1: for clients, for brokers, for controllers."""
+    """Where a node listens on 127.0.0.1: for clients, for brokers, for controllers.
+
+    `behind` is for clients too, and tells them that it is `proxy`, where a test may put a proxy; a
+    node that asks for passwords has none.
+    """
 
     clients: int
     internal: int
     controller: int
+    behind: int
+    proxy: int
 
 
 def text(node: int, ports: list[Ports], folder: Path, secure: bool) -> str:
@@ -52,6 +58,13 @@ def text(node: int, ports: list[Ports], folder: Path, secure: bool) -> str:
     }
     if secure:
         values |= _secured(folder)
+    else:
+        proxied = {
+            "listeners": f"PROXIED://127.0.0.1:{here.behind}",
+            "advertised.listeners": f"PROXIED://127.0.0.1:{here.proxy}",
+            "listener.security.protocol.map": "PROXIED:PLAINTEXT",
+        }
+        values |= {name: f"{values[name]},{added}" for name, added in proxied.items()}
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 

@@ -138,7 +138,8 @@ class Reader(Protocol):
         """How many partitions the topic has now; 0 where there is none. `NotYet`."""
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
-        """Commit outside any transaction."""
+        """Commit outside any transaction. Within a callback it is asked for, in the order of all
+        calls, and nobody waits for the answer: what it does not reach is emitted again."""
 
     def close(self, timeout_ms: int) -> None:
         """Leave the group."""

@@ -2,7 +2,8 @@
 
 What the library itself says of them does not serve: `RebalanceInProgress` and `IllegalGeneration`
 count as not retriable there, a fenced producer takes `begin`, `send` and `flush` without a word,
-and commit then raises a bare `KafkaError`.
+and commit then raises a bare `KafkaError`. What is named nowhere here is fatal: to end with a
+reason and be started again is always safe, to go on for ever over an error nobody reads is not.
 """
 
 from __future__ import annotations
@@ -13,32 +14,35 @@ from kafka import errors
 
 Kind = Literal["retriable", "abortable", "fatal"]
 
-FATAL = (
-    errors.AuthorizationError,
-    errors.FencedInstanceIdError,
-    errors.GroupAuthorizationFailedError,
-    errors.InconsistentGroupProtocolError,
-    errors.InvalidGroupIdError,
-    errors.InvalidSessionTimeoutError,
-    errors.InvalidTopicError,
-    errors.InvalidTransactionTimeoutError,
-    errors.KafkaConfigurationError,
-    errors.MessageSizeTooLargeError,
-    errors.RecordListTooLargeError,
-    errors.SaslAuthenticationFailedError,
-    errors.UnsupportedVersionError,
+RETRIABLE = (
+    errors.RetriableError,
+    errors.BrokerNotAvailableError,
+    errors.KafkaProtocolError,  # an answer that makes no sense: the connection is made anew
+    errors.UnknownBrokerIdError,
 )
-"""Nothing here passes with time, and a new producer would meet it again."""
+"""The client asks again, or the next turn of the loop does; what was sent is not lost."""
 
 ABORTABLE = (
     errors.CommitFailedError,
+    errors.DuplicateSequenceNumberError,
+    errors.FencedMemberEpochError,
+    errors.GroupIdNotFoundError,
     errors.IllegalGenerationError,
+    errors.IllegalStateError,  # a call to a producer whose transaction went wrong meanwhile
     errors.InvalidProducerEpochError,
+    errors.InvalidProducerIdMappingError,
     errors.InvalidTxnStateError,
+    errors.MemberIdRequiredError,
+    errors.OperationNotAttemptedError,
     errors.OutOfOrderSequenceNumberError,
     errors.ProducerFencedError,
     errors.RebalanceInProgressError,
+    errors.StaleMemberEpochError,
+    errors.TransactionAbortableError,
     errors.TransactionAbortedError,
+    errors.TransactionCoordinatorFencedError,
+    errors.TransactionalIdNotFoundError,
+    errors.UnknownError,  # the broker's own word for what it did not expect
     errors.UnknownMemberIdError,
     errors.UnknownProducerIdError,
 )
@@ -54,18 +58,16 @@ def classify(error: BaseException) -> Kind:
 
     >>> classify(errors.ProducerFencedError()), classify(errors.NotLeaderForPartitionError())
     ('abortable', 'retriable')
-    >>> classify(errors.TopicAuthorizationFailedError({"events"}))
-    'fatal'
+    >>> classify(errors.TopicAuthorizationFailedError({"events"})), classify(errors.KafkaError())
+    ('fatal', 'abortable')
     """
-    if isinstance(error, FATAL):
-        return "fatal"
-    if isinstance(error, ABORTABLE):
-        return "abortable"
-    if isinstance(error, errors.RetriableError):
+    if isinstance(error, RETRIABLE):
         return "retriable"
     # A bare KafkaError is what a transaction in an error state gives; what lies behind it was
     # classified when it came, or comes again from the next producer.
-    return "abortable"
+    if isinstance(error, ABORTABLE) or type(error) is errors.KafkaError:
+        return "abortable"
+    return "fatal"
 
 
 def told(error: BaseException) -> str:

@@ -50,7 +50,9 @@ class KafkaReader:
     ) -> None:
         self._connection = connection
         self._timing = timing
+        self._instance = instance
         self._admin: KafkaAdminClient | None = None
+        self._relay: _Relay | None = None
         self._consumer = KafkaConsumer(
             **connection.options(),
             group_id=group,
@@ -72,13 +74,19 @@ class KafkaReader:
 
     def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
         """Join the group at the next poll."""
-        self._consumer.subscribe(topics=list(topics), listener=_Relay(self._consumer, listener))
+        self._relay = _Relay(self._consumer, listener)
+        self._consumer.subscribe(topics=list(topics), listener=self._relay)
         # A leader that joins before it knows the topics gives everyone nothing, and may not notice.
         for topic in topics:
             self._ask(lambda name=topic: self._consumer.partitions_for_topic(name))  # type: ignore[misc]
 
     def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
         """Records by partition; `Fatal`, `OutOfRange`."""
+        if self._instance is not None and self._displaced():
+            raise Fatal(
+                f"FencedInstanceIdError: another process took the name {self._instance} in the "
+                "group; give each process a --group-instance-id of its own"
+            )
         try:
             got = self._consumer.poll(timeout_ms=timeout_ms, max_records=at_most)
         except OffsetOutOfRangeError as error:
@@ -91,6 +99,14 @@ class KafkaReader:
             Place(place.topic, place.partition): [_fetched(record) for record in records]
             for place, records in got.items()
         }
+
+    def _displaced(self) -> bool:
+        """Whether the coordinator said so to a heartbeat. kafka-python 3.0 then stops beating
+        without a word, and goes on fetching what belongs to another."""
+        coordinator = self._consumer._coordinator
+        with coordinator._lock:
+            member = coordinator.stable() and not coordinator.need_rejoin()
+            return bool(member and not coordinator._heartbeat_enabled)
 
     def position(self, place: Place) -> int | None:
         """The next offset that poll will look at."""
@@ -173,6 +189,10 @@ class KafkaReader:
             TopicPartition(*place): OffsetAndMetadata(c.offset, c.metadata, -1)
             for place, c in offsets.items()
         }
+        if self._relay is not None and self._relay.calling:
+            # The network thread is the one that calls: it cannot wait for itself.
+            self._consumer.commit_async(told_offsets)
+            return
         self._ask(lambda: self._consumer.commit(told_offsets, timeout_ms=timeout_ms))
 
     def close(self, timeout_ms: int) -> None:
@@ -194,6 +214,8 @@ class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: Any, listener: Listener) -> None:
         self._consumer = consumer
         self._listener = listener
+        self.calling = False
+        """Whether partitions are being revoked at this moment."""
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         for place in assigned:
@@ -203,7 +225,11 @@ class _Relay(ConsumerRebalanceListener):  # type: ignore[misc]
         self._listener.on_assigned([Place(*place) for place in assigned])
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        self._listener.on_revoked([Place(*place) for place in revoked])
+        self.calling = True
+        try:
+            self._listener.on_revoked([Place(*place) for place in revoked])
+        finally:
+            self.calling = False
 
     def on_partitions_lost(self, lost: Iterable[Any]) -> None:
         self._listener.on_lost([Place(*place) for place in lost])

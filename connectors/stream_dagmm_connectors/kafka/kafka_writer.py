@@ -89,7 +89,7 @@ class KafkaWriter:
                     )
                 )
         except KafkaError as error:
-            raise _of(error, Aborted) from error
+            raise _of(self._behind(error), Aborted) from error
         except ValueError as error:  # an unknown partition
             raise Fatal(str(error)) from error
 
@@ -101,7 +101,7 @@ class KafkaWriter:
             self._producer.flush(timeout=self._answer_s)
             return [future.get(timeout=self._answer_s).offset for future in sent]
         except KafkaError as error:
-            raise _of(error, Aborted) from error
+            raise _of(self._behind(error), Aborted) from error
 
     def send_offsets(self, offsets: Offsets, membership: object) -> None:
         """Offsets into the transaction."""
@@ -135,11 +135,18 @@ class KafkaWriter:
             # It refuses to close over unsent records, and would go on sending them.
             self._producer._sender.force_close()
 
+    def _behind(self, error: KafkaError) -> KafkaError:
+        """What a transaction went wrong over, where an error only says that it did."""
+        manager = self._producer._transaction_manager
+        first = None if manager is None else manager.last_error
+        telling = isinstance(first, KafkaError) and classify(first) == "fatal"
+        return first if telling and classify(error) == "abortable" else error
+
     def _call(self, call: Callable[[], None], failed: type[Aborted] | type[Undecided]) -> None:
         try:
             self._calls.run(call, self._answer_s)
         except KafkaError as error:
-            raise _of(error, failed) from error
+            raise _of(self._behind(error), failed) from error
         except TimeoutError as error:
             raise failed(str(error)) from error
 

@@ -59,7 +59,6 @@ class Scoring:
         self.meter = Meter() if meter is None else meter
         self._clock = clock
         self._topics = list(topics)
-        self._transactional = transactional_id is not None
         self._restorer = Restorer(self._reader, store, recipe, group, policies or {})
         self.delivery = Delivery(
             clients,
@@ -162,7 +161,7 @@ class Scoring:
         self.rebalances += 1
         self._enter("revoke")
         going = list(places)
-        if self._transactional and not self._stopping:
+        if not self._stopping:
             self._committing.revoking = True
             try:
                 self._committing.now(save=[place for place in going if place in self.ours.live])

@@ -6,6 +6,7 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import (
     ACL,
@@ -151,29 +152,44 @@ LEAST = (
 """The rights that a run needs, by what its topics, group and transactional id are for."""
 
 
+@pytest.mark.parametrize(
+    ("lacking", "operation", "said"),
+    [
+        ("events-one", ACLOperation.WRITE, "TransactionalIdAuthorizationFailed"),
+        ("scored", ACLOperation.WRITE, "TopicAuthorizationFailed"),
+        ("checkpoints", ACLOperation.WRITE, "TopicAuthorizationFailed"),
+        ("events", ACLOperation.READ, "AuthorizationFailed"),
+    ],
+    ids=["transactional-id", "output", "checkpoints", "input"],
+)
 def test_the_least_rights_suffice_and_one_less_is_told(
-    secure_broker: Broker, tmp_path: Path
+    secure_broker: Broker, tmp_path: Path, lacking: str, operation: ACLOperation, said: str
 ) -> None:
-    topics = make_topics(secure_broker, "fault-rights")
+    topics = make_topics(secure_broker, f"fault-rights-{lacking}")
     names = {"events": topics.events, "scored": topics.scored, "dead": topics.dead}
     names |= {"checkpoints": topics.checkpoints, "events-one": f"{topics.events}-one"}
     admin = KafkaAdminClient(**secure_broker.client())
     admin.alter_user_scram_credentials(
         [UserScramCredentialUpsertion("scorer", ScramMechanism.SCRAM_SHA_256, "secret")]
     )
-    rights = [
-        ACL("User:scorer", "*", operation, ACLPermissionType.ALLOW, ResourcePattern(kind, names[n]))
+    rights = {
+        (n, kind, allowed): ACL(
+            "User:scorer", "*", allowed, ACLPermissionType.ALLOW, ResourcePattern(kind, names[n])
+        )
         for kind, n, operations in LEAST
-        for operation in operations
-    ]
-    admin.create_acls(rights[:-2])
+        for allowed in operations
+    }
+    less = {place: right for place, right in rights.items() if place[::2] != (lacking, operation)}
+    admin.create_acls(list(less.values()))
     producer = KafkaProducer(**secure_broker.client())
     for number in range(50):
         producer.send(topics.events, event(number), partition=0)
     producer.close()
     password = tmp_path / "password"
     password.write_text("secret\n")
-    told = options(secure_broker, topics, group_instance_id="one", create_topics=False) | {
+    told = options(
+        secure_broker, topics, group_instance_id="one", create_topics=False, checkpoint_every=20
+    ) | {
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-256",
         "sasl_username": "scorer",
@@ -182,9 +198,9 @@ def test_the_least_rights_suffice_and_one_less_is_told(
     }
     with Member(told, tmp_path / "refused") as one:
         assert one.wait() == STOPPED
-        assert "TransactionalIdAuthorizationFailed" in one.said()
+        assert said in one.said()
         assert "secret" not in one.said()
-    admin.create_acls(rights[-2:])
+    admin.create_acls(list(rights.values()))
     admin.close()
     with Member(told, tmp_path / "allowed") as two:
         until(lambda: len(read(secure_broker, topics.scored)) == 50)
