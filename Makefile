@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
-.PHONY: bench-synthetic bench-explanations bench-paper
+.PHONY: bench-synthetic bench-explanations bench-paper bench-ablation
 .PHONY: broker broker-stop chaos demo-kafka bench-kafka
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
@@ -85,6 +85,11 @@ bench-quality: $(STAMP)
 # The same on streams that no setting was chosen by: made up, and outlier sets of bundled data.
 bench-synthetic: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.held_out
+
+# What each mechanism of StreamDAGMM is worth, one switched off at a time.
+bench-ablation: $(STAMP)
+	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-ablation DATA=folder" >&2; exit 2; }
+	.venv/bin/python -m tests.benchmarks.ablation $(DATA)
 
 # The tables of the paper by its own protocol; SEEDS=20 for the record.
 bench-paper: $(STAMP)
