@@ -26,16 +26,20 @@ def write_whole(path: Path, data: bytes) -> None:
     fsync_directory(path.parent)
 
 
+class CannotWrite(ValueError):
+    """The machine refused a write: a full disk, a lost right."""
+
+
 @contextmanager
 def naming(place: Path | str) -> Iterator[None]:
-    """Raise what the machine says of a write (a full disk, a lost right) as a `ValueError` that
-    names the place; that a reader has left (`BrokenPipeError`) stays what it is."""
+    """Raise what the machine says of a write as a `CannotWrite` that names the place; that a
+    reader has left (`BrokenPipeError`) stays what it is."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise ValueError(f"{place} cannot be written: {error.strerror}") from error
+        raise CannotWrite(f"{place} cannot be written: {error.strerror}") from error
 
 
 def missing_parent(path: Path) -> ValueError:

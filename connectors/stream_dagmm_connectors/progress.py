@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from stream_dagmm_connectors.metrics import Counters, Speed
 
@@ -23,12 +24,14 @@ LOG = logging.getLogger("stream_dagmm")
 LINE_EVERY_S = 5.0
 
 
-def watching(speed: Speed, records: int | None) -> LogLines | TerminalBar:
+def watching(speed: Speed, records: int | None, *, printing: bool) -> LogLines | TerminalBar:
     """The progress that fits standard error: a bar on a terminal, else lines of log.
 
-    `records` is about how many there will be, None if nobody knows.
+    `records` is about how many there will be, None if nobody knows; `printing` says that rows go
+    to standard output, which on a terminal would run through the bar.
     """
-    return TerminalBar(speed, records) if sys.stderr.isatty() else LogLines(speed)
+    free = sys.stderr.isatty() and not (printing and sys.stdout.isatty())
+    return TerminalBar(speed, records) if free else LogLines(speed)
 
 
 def about_how_many(path: Path) -> int | None:
@@ -52,13 +55,14 @@ def in_words(counters: Counters, speed: Speed) -> str:
     """How far a run has come, in one line.
 
     >>> in_words(Counters(events=1200, alarms=2, recent_alarm_rate=0.002), Speed(lambda: 0.0))
-    '1,200 events, 0/s, alarm rate now 0.200%, 2 alarms, 0 dead letters'
+    '1,200 events, 0/s, alarm rate now 0.200%, 2 alarms'
     """
-    return (
+    words = (
         f"{counters.events:,} events, {speed.recent_per_s:,.0f}/s, alarm rate now "
-        f"{counters.recent_alarm_rate:.3%}, {counters.alarms:,} alarms, "
-        f"{sum(counters.dead_letters.values()):,} dead letters"
+        f"{counters.recent_alarm_rate:.3%}, {counters.alarms:,} alarms"
     )
+    refused = sum(counters.dead_letters.values())
+    return f"{words}, {refused:,} dead letters" if refused else words
 
 
 class Watcher:
@@ -109,11 +113,12 @@ class TerminalBar(Watcher):
         self, speed: Speed, records: int | None = None, console: Console | None = None
     ) -> None:
         super().__init__(speed)
-        how_far = SpinnerColumn() if records is None else BarColumn(bar_width=24)
+        bar = BarColumn(bar_width=None, table_column=Column(min_width=8, max_width=24, ratio=1))
+        words = Column(no_wrap=True, overflow="ellipsis")
         self._bar = Progress(
-            how_far,
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
+            SpinnerColumn() if records is None else bar,
+            TextColumn("{task.description}", markup=False, table_column=words),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
             console=console or Console(stderr=True),
             transient=True,
             redirect_stdout=False,

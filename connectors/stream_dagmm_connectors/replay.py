@@ -56,7 +56,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
         LOG.warning("--no-learn without --model: scored by a detector that knows nothing")
     detector = detector_of(settings, settings.model)
     speed = Speed()
-    watcher = watching(speed, _expected(settings, ends))
+    watcher = watching(speed, _expected(settings, ends), printing=_prints(settings))
     stack.callback(watcher.close)
     report = None if settings.report is None else Report()
     observers: dict[str, Observer] = {"progress": watcher}
@@ -108,6 +108,10 @@ def _expected(settings: ReplaySettings, ends: Ends) -> int | None:
     if settings.source == SHUTTLE:
         return int(Shuttle().n_samples)
     return None if settings.source == STANDARD else about_how_many(Path(settings.source))
+
+
+def _prints(settings: ReplaySettings) -> bool:
+    return STANDARD in (settings.out, settings.dead_letter)
 
 
 def _pace(settings: ReplaySettings) -> Pace | None:

@@ -19,6 +19,7 @@ import click
 
 from stream_dagmm_connectors import settings as told
 from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave, options, said
+from stream_dagmm_connectors.durable import CannotWrite
 
 if TYPE_CHECKING:
     from stream_dagmm_connectors.pipeline import Pipeline
@@ -83,6 +84,8 @@ def _replayed(settings: told.ReplaySettings, config: Path | None, stack: ExitSta
         run = compose(settings, ends, stack)
         stack.enter_context(_stopped_by_signals(run.pipeline))
         run.pipeline.begin()
+    except CannotWrite as error:
+        return Ended(FAILED, str(error))
     except ValueError as error:
         return Ended(WRONG_USAGE, str(error))
     except KeyboardInterrupt:
