@@ -87,12 +87,14 @@ def test_nothing_on_the_page_needs_a_network_or_a_script() -> None:
 
 
 def test_without_events_or_diagnostics_the_page_still_stands() -> None:
-    assert "None yet" in Report().page(source="s", detector="d")
+    assert "None: no event had" in Report().page(source="s", detector="d")
     report, counters = Report(), Counters()
     rows = [row(1, 3.0)]
     counters.count(rows, [])
     report.observe(Step(rows, [], counters, dict))
-    assert "Score over time" in report.page(source="s", detector="d")
+    page = report.page(source="s", detector="d")
+    assert "1 event, 0 alarms. Each point stands for up to 1 event;" in page
+    assert 'class="line" d="M' in page and "m-6 0h12" in page  # one point is a dash, not nothing
 
 
 def test_scores_of_any_size_are_drawn() -> None:

@@ -105,12 +105,15 @@ def upward(low: float, high: float, height: float, *, bent: bool = False) -> Sca
 
 
 def line(points: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
-    """A path through points; those with a value that is not finite are left out.
+    """A path through points; those with a value that is not finite are left out. A single point
+    is a dash, since a line of no length cannot be seen.
 
     >>> line([(0.0, 0.0), (1.0, 2.0)], Scale(0, 1, 0, 10), Scale(0, 2, 20, 0))
     'M0.0 20.0L10.0 0.0'
     """
     places = [f"{x.at(a)} {y.at(b)}" for a, b in points if math.isfinite(a) and math.isfinite(b)]
+    if len(places) == 1:
+        return f"M{places[0]}m-6 0h12"
     return "M" + "L".join(places) if places else ""
 
 
@@ -133,6 +136,15 @@ def readable(value: float) -> str:
         return f"{int(value):,}"
     text = f"{value:,.4g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.3g}"
     return text.replace("e+", "e").replace("e-0", "e-").replace("e0", "e")
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, in words.
+
+    >>> counted(1, "event"), counted(1200, "alarm")
+    ('1 event', '1,200 alarms')
+    """
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _apart(low: float, high: float) -> tuple[float, float]:

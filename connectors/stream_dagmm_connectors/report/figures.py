@@ -17,6 +17,7 @@ from stream_dagmm_connectors.report.charts import (
     Tick,
     across,
     band,
+    counted,
     line,
     readable,
     upward,
@@ -39,7 +40,7 @@ def score_over_time(spans: Sequence[Span]) -> Figure:
     return Figure(
         name="time",
         title="Score over time",
-        description=f"{readable(spans[-1].last)} events, {readable(alarms)} alarms. Each point "
+        description=f"{counted(spans[-1].last, 'event')}, {counted(alarms, 'alarm')}. Each point "
         f"stands for up to {_length(spans)}; the vertical scale is compressed far from zero.",
         height=height,
         x_label="event",
@@ -64,12 +65,11 @@ def score_over_time(spans: Sequence[Span]) -> Figure:
 
 
 def _length(spans: Sequence[Span]) -> str:
-    length = spans[0].last - spans[0].first + 1
-    return "one event" if length == 1 else f"{length:,} events"
+    return counted(spans[0].last - spans[0].first + 1, "event")
 
 
 def _alarm_words(span: Span) -> str:
-    alarms = "1 alarm" if span.alarms == 1 else f"{span.alarms} alarms"
+    alarms = counted(span.alarms, "alarm")
     return f"{alarms} in events {span.first:,} to {span.last:,}, highest {readable(span.highest)}"
 
 
@@ -102,8 +102,9 @@ def distribution_of_scores(bins: Sequence[tuple[float, float, int, int]]) -> Fig
     return Figure(
         name="distribution",
         title="Distribution of scores",
-        description=f"{sum(b[2] for b in bins):,} events by score; counts on a logarithmic scale, "
-        "so that the few strange events can be seen beside the many ordinary ones.",
+        description=f"{counted(sum(b[2] for b in bins), 'event')} by score; counts on a "
+        "logarithmic scale, so that the few strange events can be seen beside the many ordinary "
+        "ones.",
         height=height,
         x_label="score",
         y_label="events",

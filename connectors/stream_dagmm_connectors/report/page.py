@@ -149,7 +149,11 @@ class Report:
         if verdict is not None and verdict.auroc is not None:
             note = f"{verdict.anomalies:,} anomalies in {verdict.events:,} labelled events"
             tiles.append(Tile("AUROC", f"{verdict.auroc:.4f}", note))
-            tiles.append(Tile("Average precision", f"{verdict.average_precision:.4f}", "exact"))
+            tiles.append(
+                Tile(
+                    "Average precision", f"{verdict.average_precision:.4f}", "over the same events"
+                )
+            )
         if speed is not None and speed.events:
             rate = f"{speed.overall_per_s:,.0f}/s"
             tiles.append(Tile("Throughput", rate, "events, this process"))
