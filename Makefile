@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
-.PHONY: bench-synthetic bench-explanations bench-paper bench-ablation
+.PHONY: bench-detectors bench-synthetic bench-explanations bench-paper bench-ablation
 .PHONY: broker broker-stop chaos demo-kafka bench-kafka
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
@@ -57,6 +57,10 @@ demo: $(STAMP)
 # Events per second beside HalfSpaceTrees; DATA=folder adds the KDD Cup stream.
 bench-speed: $(STAMP)
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.speed $(DATA)
+
+# The README's table of detectors, as Markdown.
+bench-detectors: $(STAMP)
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.detectors
 
 test: check
 

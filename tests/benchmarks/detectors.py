@@ -1,0 +1,54 @@
+"""The README's table of detectors: `python -m tests.benchmarks.detectors` prints it, as Markdown.
+
+Its figures are those that `stream-dagmm replay shuttle --label anomaly --detector NAME` prints:
+AUROC and average precision over the events from the 512th on, default arguments, one seed.
+"""
+
+from contextlib import ExitStack
+
+from stream_dagmm_connectors.detector_names import DETECTORS
+from stream_dagmm_connectors.ends import open_ends
+from stream_dagmm_connectors.evaluation import Verdict
+from stream_dagmm_connectors.replay import compose
+from stream_dagmm_connectors.settings import DetectorName, ReplaySettings
+
+WHEN: dict[DetectorName, str] = {
+    "dagmm": "the default: mixed or drifting streams, unknown shape, floods of equal anomalies",
+    "gaussian-mixture": "one compact cloud of correlated numbers; with one component the "
+    "exponentially weighted Mahalanobis distance; the fastest",
+    "pca": "linear redundancy, as process engineers watch it: T^2 and Q",
+    "autoencoder": "columns that say things of each other; denoising by default",
+    "vae": "a score that is a density: minus log p(x), importance-weighted",
+    "gmvae": "the same where events come in clusters, which `predict_one` names",
+    "glgae": "a code of K prototypes: embedding, compression, and a score",
+}
+
+HEAD = "| detector | `--detector` | when | Shuttle |\n|---|---|---|---|"
+
+
+def row(name: DetectorName, figures: str) -> str:
+    """One line of the table."""
+    return f"| `{DETECTORS[name]}()` | `{name}` | {WHEN[name]} | {figures} |"
+
+
+def main() -> None:
+    """Print the table, a row as soon as it is known."""
+    print(HEAD)
+    for name in WHEN:
+        found = verdict(name)
+        print(row(name, f"{found.auroc:.3f} / {found.average_precision:.3f}"), flush=True)
+
+
+def verdict(name: DetectorName) -> Verdict:
+    """What `replay` finds on Shuttle with this detector."""
+    settings = ReplaySettings.model_validate({"source": "shuttle", "detector": name})
+    with ExitStack() as stack:
+        run = compose(settings, open_ends(settings, None, stack), stack)
+        run.pipeline.run()
+        if run.labelled is None:
+            raise ValueError("shuttle must have a label, got none")
+        return run.labelled.verdict()
+
+
+if __name__ == "__main__":
+    main()
