@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm.arithmetic import Floats
-from tests.benchmarks import findings, streams, tables
+from tests.benchmarks import findings, picture, streams, tables
 from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.peers import METHODS, SLOW_ROWS, Method, Scored
 from tests.benchmarks.streams import Bools, Stream
@@ -35,10 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, RESULTS)
     options.add_argument("folder", type=Path, nargs="?", help="of streams; without: tables only")
     options.add_argument("--rows", type=int, default=streams.ROWS, help="of a stream; 0: all")
+    options.add_argument("--picture", type=Path, help="quality against cost, an SVG to write")
     given = options.parse_args(arguments)
     if given.folder is not None:
         measure(given, streams.every(given.folder, given.streams, given.rows))
-    print(report(read(given.results), given.rows, [plan.name for plan in streams.PLANS]))
+    lines, known = read(given.results), [plan.name for plan in streams.PLANS]
+    print(report(lines, given.rows, known))
+    if given.picture is not None:
+        found, names = of_newest(lines, given.rows, known)
+        given.picture.write_text(picture.svg(found, names, "StreamDAGMM"))
 
 
 def parser(description: str | None, results: Path) -> argparse.ArgumentParser:
@@ -149,15 +154,7 @@ def append(path: Path, line: dict[str, Any]) -> None:
 
 def report(lines: Sequence[dict[str, Any]], asked: int, known: Sequence[str]) -> str:
     """The tables, over the streams known, and what must be said beside them."""
-    lines = [line for line in lines if line["asked"] == asked]
-    newest = {line["method"]: line["code"] for line in lines}
-    own = [
-        tables.Line(**{name: line[name] for name in tables.Line._fields})
-        for line in lines
-        if line["code"] == newest[line["method"]]
-    ]
-    found = tables.cells([line for line in own if line.stream in known], list(METHODS))
-    names = [name for name in known if any(name in cell for cell in found.values())]
+    found, names = of_newest(lines, asked, known)
     if not names:
         return "no results yet"
     cold = [name for name, method in METHODS.items() if method.cold]
@@ -168,6 +165,21 @@ def report(lines: Sequence[dict[str, Any]], asked: int, known: Sequence[str]) ->
     notes += [f"Not measured: {', '.join(missing)}"] if missing else []
     parts = [tables.summary(found, names, cold), tables.by_stream(found, names)]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])
+
+
+def of_newest(
+    lines: Sequence[dict[str, Any]], asked: int, known: Sequence[str]
+) -> tuple[tables.Cells, list[str]]:
+    """What was measured of the newest code of each method, and the streams that it is of."""
+    lines = [line for line in lines if line["asked"] == asked]
+    newest = {line["method"]: line["code"] for line in lines}
+    own = [
+        tables.Line(**{name: line[name] for name in tables.Line._fields})
+        for line in lines
+        if line["code"] == newest[line["method"]] and line["stream"] in known
+    ]
+    found = tables.cells(own, list(METHODS))
+    return found, [name for name in known if any(name in cell for cell in found.values())]
 
 
 def behind(found: tables.Cells, cold: Sequence[str]) -> list[str]:

@@ -157,7 +157,7 @@ def _row(
         *(_mean(known, figure) for figure in ("auroc", "ap")),
         *(f"{ranks[f][method]:.1f}" if method in ranks[f] else "" for f in ("auroc", "ap")),
         _mean(known, "windowed_auroc"),
-        f"{_us_per_event(known):,.0f}",
+        f"{us_per_event(known):,.0f}",
     ]
 
 
@@ -173,7 +173,7 @@ def _mean(known: Sequence[Cell], figure: str) -> str:
     return f"{np.mean([v.mean() for v in defined]):.3f}{spread}"
 
 
-def _us_per_event(known: Sequence[Cell]) -> float:
+def us_per_event(known: Sequence[Cell]) -> float:
     """Over all events of all streams."""
     us = [cell.mean("us_per_event") for cell in known]
     return float(np.average(us, weights=[cell.rows for cell in known]))
