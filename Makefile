@@ -120,9 +120,16 @@ demo-kafka: $(STAMP)
 bench-kafka: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.kafka_throughput
 
-# Kill scorers N times at random instants, and compare every byte of the output with a reference.
+# Kill N times at random instants, and compare every byte of the output with a reference; with
+# BROKERS=3, KILL=broker or KILL=both kill brokers too.
 chaos: $(STAMP)
-	.venv/bin/python -m tests.benchmarks.chaos --kills $(or $(N),25) $(if $(OUT),--out $(OUT))
+	.venv/bin/python -m tests.benchmarks.chaos --kills $(or $(N),25) --brokers $(or $(BROKERS),1) \
+		--kill $(or $(KILL),scorer) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT))
+
+# Members join and leave every few seconds; the same verdict.
+.PHONY: storm
+storm: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.storm --seconds $(or $(SECONDS),180) $(if $(OUT),--out $(OUT))
 
 # Names, versions, hashes and platform markers of everything above; no address of any registry.
 constraints: $(STAMP)

@@ -112,6 +112,10 @@ class Broker:
         if wait:
             self._wait(node, time.monotonic() + START_TIMEOUT_S)
 
+    def started(self, node: int) -> bool:
+        """Whether a node has said so since it was last started."""
+        return STARTED.search(self._log(node).read_bytes()) is not None
+
     def kill(self, node: int) -> None:
         """SIGKILL: nothing is flushed, nothing is handed over."""
         self._processes[node].kill()
@@ -182,7 +186,7 @@ class Broker:
 
     def _wait(self, node: int, deadline: float) -> None:
         process = self._processes[node]
-        while not STARTED.search(self._log(node).read_bytes()):
+        while not self.started(node):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.1)
             if process.returncode is not None or time.monotonic() > deadline:

@@ -2,15 +2,13 @@
 
     python -m tests.connectors.kafka.member OPTIONS_AS_JSON [PHASE_FILE]
 
-The phase file is one byte, mapped into memory: the number of the phase that the process is in. It
-outlives a SIGKILL, so that a test can say what it hit.
+The phase file is a `Pulse`: it outlives a SIGKILL, so that a test can say what it hit.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import logging
-import mmap
 import os
 import signal
 import subprocess
@@ -18,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, get_args
+from typing import Any
 
 import orjson
 
@@ -28,8 +26,8 @@ from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.phases import Phase, unwatched
 from stream_dagmm_connectors.kafka.run import Fatal, Stopped, run
 from stream_dagmm_connectors.scoring import Judgement
+from tests.connectors.kafka.pulse import Pulse
 
-PHASES: tuple[Phase, ...] = get_args(Phase)
 STOPPED = 3
 
 
@@ -47,17 +45,6 @@ def score(options: dict[str, Any], enter: Callable[[Phase], None] = unwatched) -
         print(error, file=sys.stderr, flush=True)
         return STOPPED
     return 0
-
-
-def writing_to(phase_file: Path) -> Callable[[Phase], None]:
-    """Something that notes each phase in the file."""
-    with phase_file.open("r+b") as file:
-        held = mmap.mmap(file.fileno(), 1)
-
-    def enter(phase: Phase) -> None:
-        held[0] = PHASES.index(phase)
-
-    return enter
 
 
 class Member:
@@ -101,5 +88,5 @@ if __name__ == "__main__":
     logging.basicConfig(
         level=os.environ.get("MEMBER_LOG", "CRITICAL"), format="%(asctime)s %(name)s %(message)s"
     )
-    watched = writing_to(Path(sys.argv[2])) if len(sys.argv) > 2 else unwatched
+    watched = Pulse(Path(sys.argv[2])).enter if len(sys.argv) > 2 else unwatched
     sys.exit(score(orjson.loads(sys.argv[1]), watched))
