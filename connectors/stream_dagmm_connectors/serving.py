@@ -61,7 +61,7 @@ def create_topics(settings: RunSettings) -> None:
 
 def topic_commands(settings: RunSettings) -> list[str]:
     """What would make the topics by hand; asks the brokers for the input's partitions alone."""
-    from stream_dagmm_connectors.kafka.client import Fatal
+    from stream_dagmm_connectors.kafka.client import Trouble
     from stream_dagmm_connectors.kafka.topics import Topics, wanted
 
     options = settings.options()
@@ -69,7 +69,7 @@ def topic_commands(settings: RunSettings) -> list[str]:
         topics = Topics(options.connection())
         there = topics.partitions(options.input)
         topics.close()
-    except Fatal as error:
+    except Trouble as error:
         raise CannotGoOn(str(error)) from error
     missing = sorted(set(options.input) - set(there))
     if missing:

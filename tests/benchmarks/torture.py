@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from tests.broker.broker import Broker
+from tests.broker.broker import Broker, die_with_parent
 from tests.connectors.kafka import member
 from tests.connectors.kafka.pulse import Pulse
 from tests.connectors.kafka.streams import (
@@ -82,6 +82,7 @@ def fork(act: Callable[[], int | None], log: Path) -> int:
     if pid:
         return pid
     try:
+        die_with_parent()  # a run that fails leaves nothing behind
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)

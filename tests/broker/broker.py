@@ -107,7 +107,7 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=None if self._detached else _die_with_parent,
+                preexec_fn=None if self._detached else die_with_parent,
             )
         if wait:
             self._wait(node, time.monotonic() + START_TIMEOUT_S)
@@ -218,7 +218,7 @@ def _kafka_uuid() -> str:
             return name
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """So that a killed test run leaves no broker behind."""
     if sys.platform == "linux":
         set_parent_death_signal = 1

@@ -34,6 +34,8 @@ from stream_dagmm_connectors.kafka.phases import Enter, Phase, unwatched
 from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
 from stream_dagmm_connectors.kafka.watchdog import Watchdog
 
+RETRY_S = 0.2
+
 
 class Scoring:
     """A member of a group that scores the partitions it is given."""
@@ -116,8 +118,8 @@ class Scoring:
 
     def run(self) -> None:
         """Score until `stop`. `Stopped` and `Fatal` say why it cannot go on."""
-        self._reader.subscribe(self._topics, self)
         try:
+            self._subscribe()
             while not self._stopping:
                 self.turn()
             self._drain()
@@ -125,6 +127,15 @@ class Scoring:
             self.delivery.close()
             self._stopping = True
             self._reader.close(self._pace.close_timeout_ms)
+
+    def _subscribe(self) -> None:
+        while not self._stopping:
+            try:
+                self._reader.subscribe(self._topics, self)
+                return
+            except NotYet:  # a broker is away, and the client did not ask another one
+                self._watch()
+                time.sleep(RETRY_S)
 
     def turn(self) -> None:
         """One poll and what follows from it."""

@@ -16,13 +16,14 @@ from stream_dagmm_connectors.kafka import topics
 from stream_dagmm_connectors.kafka.checkpoint_directory import DirectoryStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.checkpoints import Store
-from stream_dagmm_connectors.kafka.client import Clients, Fatal
+from stream_dagmm_connectors.kafka.client import Clients, Fatal, NotYet
 from stream_dagmm_connectors.kafka.health import served
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.meter import Meter
 from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import Recipe
+from stream_dagmm_connectors.kafka.patience import patiently
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
 from stream_dagmm_connectors.kafka.restoring import Stopped
 from stream_dagmm_connectors.scoring import Detector, Judgement
@@ -92,10 +93,22 @@ def run(
 
 
 def prepare(options: RunOptions, *, keeps: bool = True) -> None:
-    """Make the topics that are missing and check the others; warnings go to the log."""
+    """Make the topics that are missing and check the others; warnings go to the log.
+
+    Brokers that are away are asked again for `exit_after` seconds, then it is `Fatal`.
+    """
+    try:
+        warnings = patiently(lambda: _prepared(options, keeps), options.exit_after)
+    except NotYet as error:
+        raise Fatal(f"no answer for {options.exit_after:g} s: {error}") from error
+    for warning in warnings:
+        LOG.warning(warning)
+
+
+def _prepared(options: RunOptions, keeps: bool) -> list[str]:
     looking = topics.Topics(options.connection())
     try:
-        warnings = topics.prepare(
+        return topics.prepare(
             looking,
             options.input,
             options.output,
@@ -105,8 +118,6 @@ def prepare(options: RunOptions, *, keeps: bool = True) -> None:
         )
     finally:
         looking.close()
-    for warning in warnings:
-        LOG.warning(warning)
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from stream_dagmm_connectors.kafka.checkpoint_topic import TOPIC_CONFIGURATION
-from stream_dagmm_connectors.kafka.client import Fatal
+from stream_dagmm_connectors.kafka.client import Fatal, NotYet, Trouble
 from stream_dagmm_connectors.kafka.connection import Connection
-from stream_dagmm_connectors.kafka.errors import told
+from stream_dagmm_connectors.kafka.errors import classify, told
 
 LARGER_THAN_INPUT = {"max.message.bytes": str(2 << 20)}
 """Outputs carry the input's key and headers and more, so they may be longer than the input."""
@@ -57,7 +57,8 @@ def wanted(
 
 
 class Topics:
-    """Looks at topics and makes them; `Fatal` where it may not, `ValueError` for what is wrong."""
+    """Looks at topics and makes them; `NotYet` where a broker is away, `Fatal` where it may not,
+    `ValueError` for what is wrong."""
 
     def __init__(self, connection: Connection) -> None:
         try:
@@ -75,7 +76,7 @@ class Topics:
         try:
             described = self._admin.describe_topics(list(topics))
         except KafkaError as error:
-            raise Fatal(told(error)) from error
+            raise _sorted(error) from error
         return {d["name"]: len(d["partitions"]) for d in described if d["partitions"]}
 
     def create(self, missing: Sequence[Wanted]) -> None:
@@ -90,8 +91,8 @@ class Topics:
             except TopicAlreadyExistsError:
                 continue
             except KafkaError as error:
-                raise Fatal(
-                    f"topic {one.name} cannot be made: {told(error)}; make it with: {one.command()}"
+                raise _sorted(
+                    error, f"topic {one.name} cannot be made; make it with: {one.command()}: "
                 ) from error
 
     def compacted(self, topics: Sequence[str]) -> list[str]:
@@ -141,6 +142,11 @@ def prepare(
         "again, so a restore may find its history gone"
         for topic in topics.compacted(inputs)
     ]
+
+
+def _sorted(error: KafkaError, before: str = "") -> Trouble:
+    kind = NotYet if classify(error) == "retriable" else Fatal
+    return kind(f"{before}{told(error)}")
 
 
 def _policy(found: Any, topic: str) -> object:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
-from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Place
+from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Listener, NotYet, Place, Reader
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.scoring import Judgement
 from tests.connectors.fakes import ZScore
-from tests.connectors.kafka.fakes import Crash, FakeClients, FakeKafka, Transaction, Trap, When
+from tests.connectors.kafka.fakes import (
+    Crash,
+    FakeClients,
+    FakeKafka,
+    FakeReader,
+    Transaction,
+    Trap,
+    When,
+)
 from tests.connectors.kafka.streams import event
 
 EVENTS, PARTITIONS = 60, 2
@@ -41,12 +49,13 @@ def process(
     exactly_once: bool = True,
     recipe: Recipe = RECIPE,
     policies: Mapping[Kind, Policy] | None = None,
+    clients: type[FakeClients] = FakeClients,
 ) -> Scoring:
-    clients = FakeClients(kafka, trap)
+    made = clients(kafka, trap)
     ticks = itertools.count()
     return Scoring(
-        clients,
-        TopicStore("checkpoints", clients.log_reader(), keep=2),
+        made,
+        TopicStore("checkpoints", made.log_reader(), keep=2),
         recipe,
         policies=policies,
         topics=["events"],
@@ -129,3 +138,28 @@ def test_at_least_once_loses_nothing_and_repeats_only_equal_bytes() -> None:
         run(process(kafka, Trap(), exactly_once=False), kafka)
         for place, values in emitted(kafka).items():
             assert list(dict.fromkeys(values)) == EXPECTED[place], f"died after call {at}"
+
+
+class AwayAtFirst(FakeReader):
+    """Its broker is away when the process starts."""
+
+    refusals = 2
+
+    def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise NotYet("connection refused")
+        super().subscribe(topics, listener)
+
+
+class ClientsOfOneAway(FakeClients):
+    """A process whose reader finds its broker away."""
+
+    def reader(self) -> Reader:
+        return AwayAtFirst(self._kafka, self._trap)
+
+
+def test_a_broker_that_is_away_at_the_start_is_asked_again() -> None:
+    kafka = fresh()
+    run(process(kafka, Trap(), clients=ClientsOfOneAway), kafka)
+    assert emitted(kafka) == EXPECTED
