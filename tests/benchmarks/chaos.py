@@ -35,7 +35,7 @@ from tests.connectors.kafka.pulse import PHASES, Pulse
 Kill = Literal["scorer", "broker", "both"]
 
 PARTITIONS = 4
-EVENTS_PER_S = 400
+EVENTS_PER_S = 240
 LIFE_S = (0.5, 4.0)
 """A random kill comes after so long; targeted ones wait for their phase, at most this:"""
 PHASE_WAIT_S = 8.0
