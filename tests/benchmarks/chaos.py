@@ -41,6 +41,8 @@ LIFE_S = (0.5, 4.0)
 PHASE_WAIT_S = 8.0
 REAL_LIFE_SHARE = 0.4
 """Of these, where starts are real and take the rest of the time; counted from the first poll."""
+RARE = ("re-learn", "revoke")
+"""Over so soon that half of those that wait for them come too late."""
 NODE_LIVES_S = (4.0, 9.0)
 NODE_IS_AWAY_S = (0.5, 5.0)
 GUEST_STAYS_S = 1.5
@@ -80,7 +82,7 @@ def plan(chance: random.Random, forked: bool) -> Plan:
     now_s, share = time.monotonic(), 1.0 if forked else REAL_LIFE_SHARE
     if chance.random() < 0.5:
         return Plan(now_s + share * chance.uniform(*LIFE_S), None, grown=False)
-    phase = chance.choice(PHASES)
+    phase = chance.choice([*PHASES, *RARE])
     young = phase in ("restore", "re-learn") and chance.random() < 0.5
     return Plan(now_s + share * PHASE_WAIT_S, phase, grown=not young)
 

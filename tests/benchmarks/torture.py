@@ -83,6 +83,8 @@ def fork(act: Callable[[], int | None], log: Path) -> int:
         return pid
     try:
         die_with_parent()  # a run that fails leaves nothing behind
+        # Else a SIGTERM that comes early would meet the parent's handler, and be lost.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
