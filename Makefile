@@ -120,11 +120,21 @@ demo-kafka: $(STAMP)
 bench-kafka: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.kafka_throughput
 
+# From the producer's timestamp to a committed score, at PER_SECOND; ARGS go to `stream-dagmm run`.
+.PHONY: bench-kafka-latency bench-kafka-memory
+bench-kafka-latency: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.kafka_process latency --per-second $(or $(PER_SECOND),3000) $(ARGS)
+
+# The scorer's memory over EVENTS events, which must stay flat after the first fifth.
+bench-kafka-memory: $(STAMP)
+	.venv/bin/python -m tests.benchmarks.kafka_process memory --events $(or $(EVENTS),5000000) $(ARGS)
+
 # Kill N times at random instants, and compare every byte of the output with a reference; with
 # BROKERS=3, KILL=broker or KILL=both kill brokers too.
 chaos: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.chaos --kills $(or $(N),25) --brokers $(or $(BROKERS),1) \
-		--kill $(or $(KILL),scorer) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out $(OUT))
+		--kill $(or $(KILL),scorer) $(if $(SEED),--seed $(SEED)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(OUT),--out $(OUT))
 
 # Members join and leave every few seconds; the same verdict.
 .PHONY: storm

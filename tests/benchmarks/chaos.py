@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import math
 import os
 import random
 import shutil
@@ -60,6 +61,8 @@ class Said(NamedTuple):
     brokers: int = 1
     kill: Kill = "scorer"
     forked: bool = True
+    minutes: float = math.inf
+    """After which no one is killed any more, and what was done is judged."""
 
 
 class Plan(NamedTuple):
@@ -160,7 +163,8 @@ def kill_all(
     """As many kills as were asked for."""
     tally = Tally()
     plans = [plan(chance, said.forked) for _ in scorers]
-    while tally.kills < said.kills:
+    ends_s = time.monotonic() + 60 * said.minutes
+    while tally.kills < said.kills and time.monotonic() < ends_s:
         if nodes is not None and nodes.look():
             tally.broker(scorers)
             show(tally, said)
@@ -234,7 +238,12 @@ def chaos(said: Said, folder: Path) -> dict[str, Any]:
         codes = [scorer.end(signal.SIGTERM) for scorer in scorers]
         result = torture.verdict(broker, topics, PARTITIONS)
     return {
-        **said._asdict(),
+        "kills": tally.kills,
+        "asked_for": said.kills,
+        "seed": said.seed,
+        "brokers": said.brokers,
+        "kill": said.kill,
+        "real_starts": not said.forked,
         "commit": tested,
         "seconds": round(time.monotonic() - began_s),
         **tally.figures(),
@@ -265,11 +274,13 @@ def main() -> None:
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--kill", choices=get_args(Kill), default="scorer")
     parser.add_argument("--real-starts", action="store_true", help="import everything each time")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="kill no longer than this")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     given = parser.parse_args()
     if given.kill != "scorer" and given.brokers < 3:
         parser.error("brokers are killed one at a time, which takes --brokers 3 to live through")
-    said = Said(given.kills, given.seed, given.brokers, given.kill, not given.real_starts)
+    forked = not given.real_starts
+    said = Said(given.kills, given.seed, given.brokers, given.kill, forked, given.minutes)
     folder = Path(tempfile.mkdtemp(prefix="stream-dagmm-chaos-"))
     result = chaos(said, folder)
     text = json.dumps(result, indent=2)

@@ -28,9 +28,11 @@ def scored_record(
     if include_event and came.value is not None:
         # The input was read as JSON, so it can stand inside JSON as it is.
         value = value[:-1] + b',"event":' + came.value + b"}"
-    ours = [(PREFIX + "id", row.id.encode()), (PREFIX + "schema", b"%d" % row.schema)]
-    ours.append((PREFIX + "arithmetic", arithmetic))
-    return Outgoing(to, value, came.key, [*passed_on(came.headers), *ours], came.timestamp_ms)
+    headers = passed_on(came.headers) if came.headers else []
+    headers.append((PREFIX + "id", row.id.encode()))
+    headers.append((PREFIX + "schema", b"%d" % row.schema))
+    headers.append((PREFIX + "arithmetic", arithmetic))
+    return Outgoing(to, value, came.key, headers, came.timestamp_ms)
 
 
 def dead_letter_record(
