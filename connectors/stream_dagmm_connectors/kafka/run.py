@@ -101,7 +101,6 @@ def imports_set_aside() -> Iterator[None]:
     Every record makes a few containers, which soon makes Python look through all that torch and
     the others brought: half of the time of an event, and nothing of it is ever garbage.
     """
-    gc.collect()
     gc.freeze()
     try:
         yield
