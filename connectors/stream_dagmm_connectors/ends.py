@@ -21,6 +21,7 @@ from stream_dagmm_connectors.places import (
     refuse_one_place_for_two,
     refuse_to_overwrite,
     refuse_what_cannot_be_written,
+    refuse_what_is_no_file,
 )
 from stream_dagmm_connectors.ports import Source
 from stream_dagmm_connectors.settings import ReplaySettings
@@ -48,6 +49,8 @@ def open_ends(settings: ReplaySettings, config: Path | None, stack: ExitStack) -
     _refuse_what_does_not_fit(settings)
     refuse_one_place_for_two(settings, config)
     refuse_what_cannot_be_written(settings)
+    for path in (settings.report, settings.save_model):
+        refuse_what_is_no_file(path)
     store = None
     if settings.resume is not None:
         store = DirectoryStore(settings.resume, fresh=settings.fresh)
@@ -57,8 +60,8 @@ def open_ends(settings: ReplaySettings, config: Path | None, stack: ExitStack) -
         for sink in (scored, dead_letters, labelled):
             if sink is not None:
                 sink.refuse_if_taken()
-        refuse_to_overwrite(settings.report)
-        refuse_to_overwrite(settings.save_model)
+        for path in (settings.report, settings.save_model):
+            refuse_to_overwrite(path)
     source = _source(settings)
     stack.callback(source.close)
     return Ends(source, scored, dead_letters, labelled, store)

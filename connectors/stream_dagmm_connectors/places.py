@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from stream_dagmm_connectors.durable import already_there, missing_parent, naming
+from stream_dagmm_connectors.durable import already_there, missing_parent
 from stream_dagmm_connectors.files import SHUTTLE, SHUTTLE_LABEL, STANDARD
 from stream_dagmm_connectors.kafka.address import is_address
 from stream_dagmm_connectors.settings import ReplaySettings
@@ -104,15 +104,17 @@ def refuse_what_cannot_be_written(settings: ReplaySettings) -> None:
             raise ValueError(f"{place.path} cannot be written: no right to; name another place")
 
 
+def refuse_what_is_no_file(path: Path | None) -> None:
+    """`ValueError` for a directory, and for a device, which a rename would replace by a file."""
+    if path is not None and path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "no regular file"
+        raise ValueError(f"{path} is {kind}, expected a file or nothing")
+
+
 def refuse_to_overwrite(path: Path | None) -> None:
-    """`ValueError` where a file is, or what can be none."""
-    if path is None:
-        return
-    with naming(path):
-        if path.is_dir():
-            raise ValueError(f"{path} is a directory, expected a file or nothing")
-        if path.is_file() and path.stat().st_size > 0:
-            raise already_there(path, f"{path.stat().st_size:,} bytes")
+    """`ValueError` where a file is."""
+    if path is not None and path.exists() and path.stat().st_size > 0:
+        raise already_there(path, f"{path.stat().st_size:,} bytes")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,25 @@ def test_a_label_that_judges_nothing_is_told_why(
     result = replay(path, "--label", label)
     assert f"AUROC         {said}" in result.stdout
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds", "text"])
+def test_in_real_time_events_are_as_far_apart_as_their_times(tmp_path: Path, unit: str) -> None:
+    path, out = tmp_path / "events.jsonl", tmp_path / "scored.jsonl"
+    at_s = [1_800_000_000.0, 1_800_000_000.3, 1_800_000_000.1, 1_800_000_000.7]
+    times: dict[str, list[object]] = {
+        "seconds": [*at_s],
+        "milliseconds": [round(1_000 * one) for one in at_s],
+        "text": [datetime.fromtimestamp(one, UTC).isoformat() for one in at_s],
+    }
+    lines = [json.dumps({"when": one, "a": 1.0}) for one in [*times[unit], "never"]]
+    path.write_text("\n".join(lines))
+    began_s = time.monotonic()
+    result = replay(path, "--time", "when", "--rate", "real-time", "--out", out)
+    took_s = time.monotonic() - began_s
+    assert result.exit_code == 0, result.output
+    assert 0.7 <= took_s
+    assert [json.loads(row)["time"] for row in out.read_text().splitlines()][:4] == times[unit]
 
 
 def test_an_empty_file_is_a_run_of_no_events(tmp_path: Path) -> None:

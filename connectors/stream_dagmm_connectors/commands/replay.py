@@ -84,7 +84,7 @@ def _replayed(settings: told.ReplaySettings, config: Path | None, stack: ExitSta
         run = compose(settings, ends, stack)
         stack.enter_context(_stopped_by_signals(run.pipeline))
         run.pipeline.begin()
-    except CannotWrite as error:
+    except (CannotWrite, OSError) as error:
         return Ended(FAILED, str(error))
     except ValueError as error:
         return Ended(WRONG_USAGE, str(error))
