@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stream_dagmm_connectors.durable import naming
 from stream_dagmm_connectors.evaluation import FIRST_JUDGED, Verdict
+from stream_dagmm_connectors.events import DeadLetter, place
 from stream_dagmm_connectors.files import STANDARD
 from stream_dagmm_connectors.metrics import Speed
 from stream_dagmm_connectors.places import dead_letter_file, label_of
@@ -33,7 +34,13 @@ def finish(run: Run, summary: Summary) -> str:
         with naming(settings.save_model):
             run.pipeline.detector.save(settings.save_model)  # type: ignore[attr-defined]
     judged = [] if verdict is None else _judged(verdict, str(label_of(settings)))
-    lines = [*_found(summary), *judged, *_speed(run.speed), *_places(settings)]
+    lines = [
+        *_found(summary),
+        *_refused(run.watcher.first_refused),
+        *judged,
+        *_speed(run.speed),
+        *_places(settings),
+    ]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)
 
@@ -47,6 +54,13 @@ def _found(summary: Summary) -> list[Line]:
         ("alarms", f"{summary.alarms:,} ({rate:.3%})"),
         ("dead letters", f"{total:,}" + (f" ({refused})" if refused else "")),
     ]
+
+
+def _refused(letter: DeadLetter | None) -> list[Line]:
+    """The first record of this process that was no event: one look tells a wrong option."""
+    if letter is None:
+        return []
+    return [("first of them", f"{place(letter.source, letter.position)}: {letter.reason}")]
 
 
 def _judged(verdict: Verdict, label: str) -> list[Line]:

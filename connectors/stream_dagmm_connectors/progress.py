@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from stream_dagmm_connectors.events import DeadLetter
 from stream_dagmm_connectors.metrics import Counters, Speed
 
 if TYPE_CHECKING:
@@ -70,9 +71,12 @@ class Watcher:
 
     def __init__(self, speed: Speed) -> None:
         self._speed = speed
+        self.first_refused: DeadLetter | None = None
 
     def observe(self, step: Step) -> None:
         """See one turn of the loop."""
+        if self.first_refused is None and step.dead:
+            self.first_refused = step.dead[0]
         self._speed.count(len(step.scored))
         self.show(step.counters)
 

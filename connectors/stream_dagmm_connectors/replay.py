@@ -26,7 +26,7 @@ from stream_dagmm_connectors.pace import RealTime, SteadyPace
 from stream_dagmm_connectors.pipeline import Pipeline
 from stream_dagmm_connectors.places import label_of
 from stream_dagmm_connectors.ports import Sink
-from stream_dagmm_connectors.progress import about_how_many, watching
+from stream_dagmm_connectors.progress import Watcher, about_how_many, watching
 from stream_dagmm_connectors.report import Report
 from stream_dagmm_connectors.scoring import Detector, Judgement
 from stream_dagmm_connectors.settings import ReplaySettings
@@ -43,6 +43,7 @@ class Run:
     pipeline: Pipeline
     source_name: str
     speed: Speed
+    watcher: Watcher
     report: Report | None
     labelled: LabelledScores | None
 
@@ -82,7 +83,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
     )
     if ends.store is not None:
         ends.store.make()  # outputs may lie in it
-    return Run(settings, pipeline, ends.source.name, speed, report, ends.labelled)
+    return Run(settings, pipeline, ends.source.name, speed, watcher, report, ends.labelled)
 
 
 def _parent(settings: ReplaySettings) -> str | None:

@@ -6,8 +6,10 @@ a configuration file; all of them are checked here, by the same rules.
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,19 +92,6 @@ class ReplaySettings(Security, ScoringSettings):
         "input, 'shuttle' for River's bundled stream, or a topic's "
         "kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME"
     )
-    bootstrap_servers: str | None = Field(None, description=f"{SERVERS}, for kafka://")
-    against: str | None = Field(
-        None,
-        description="compare with what a run emitted into this topic, instead of writing anything: "
-        "exit code 0 same, 1 different, 2 could not be compared",
-    )
-    group: str = Field("stream-dagmm", min_length=1, description="that run's group")
-    checkpoints: str | None = Field(
-        None, description="that run's checkpoints (default: AGAINST.checkpoints)"
-    )
-    checkpoint_directory: Path | None = Field(
-        None, description="or the directory that it kept them in"
-    )
     format: Format | None = Field(
         None, description="format of SOURCE (default: what its name or its first bytes say)"
     )
@@ -136,6 +125,19 @@ class ReplaySettings(Security, ScoringSettings):
     model: Path | None = Field(None, description="begin with this saved detector")
     save_model: Path | None = Field(None, description="save the detector here at the end")
     report: Path | None = Field(None, description="write a page of what was found, as HTML")
+    bootstrap_servers: str | None = Field(None, description=f"{SERVERS}, for kafka://")
+    against: str | None = Field(
+        None,
+        description="compare with what a run emitted into this topic, instead of writing anything: "
+        "exit code 0 same, 1 different, 2 could not be compared",
+    )
+    group: str = Field("stream-dagmm", min_length=1, description="that run's group")
+    checkpoints: str | None = Field(
+        None, description="that run's checkpoints (default: AGAINST.checkpoints)"
+    )
+    checkpoint_directory: Path | None = Field(
+        None, description="or the directory that it kept them in"
+    )
 
     @field_validator("rate")
     @classmethod
@@ -185,7 +187,10 @@ def load_as(kind: type[Kind], flags: Mapping[str, Any], config: Path | None = No
         lines = [_in_words(kind, one, flags, config) for one in error.errors()]
         raise ValueError("\n".join(lines)) from None
     except SettingsError as error:
-        raise ValueError(f"environment: {error}; lists and tables are written as JSON") from None
+        named = re.search(r'field "(\w+)"', str(error))
+        variable = f"{PREFIX}{named[1].upper()}" if named else "environment"
+        got = os.environ.get(variable)
+        raise ValueError(f'{variable} is {got!r}, expected JSON, as in \'["a", "b"]\'') from None
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -232,8 +237,10 @@ def _in_words(
         )
     where = _said_where(key, flags, config)
     if error["type"] == "extra_forbidden":
+        meant = difflib.get_close_matches(key, kind.model_fields, 1)
+        perhaps = f"perhaps {meant[0]}, else " if meant else ""
         known = ", ".join(sorted(kind.model_fields))
-        return f"{where}: unknown key; expected one of {known}"
+        return f"{where}: unknown key; expected {perhaps}one of {known}"
     expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{where} is {error['input']!r}, expected {expected}"
 

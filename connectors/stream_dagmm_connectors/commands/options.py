@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from stream_dagmm_connectors import serving
 from stream_dagmm_connectors import settings as told
+from stream_dagmm_connectors.kafka.options import Security
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -26,6 +27,9 @@ METAVARS = {
     "output": "TOPIC",
     "dead_letters": "TOPIC",
     "checkpoints": "TOPIC",
+    "checkpoint_directory": "DIR",
+    "against": "TOPIC",
+    "group": "NAME",
     "skip_to": "[TOPIC:]PARTITION:OFFSET",
     "label": "FIELD",
     "ignore": "FIELD",
@@ -52,12 +56,14 @@ def options(
     """Put an option on a command for each field of its settings, and `--config`."""
 
     def put(command: Callable[..., None]) -> Callable[..., None]:
-        for name, field in reversed(kind.model_fields.items()):
+        # Put on from the last to the first; what few need, the ways to a broker, comes last.
+        for name in sorted(kind.model_fields, key=Security.model_fields.__contains__)[::-1]:
             if name not in ONLY_IN_FILES:
-                command = _option(name, field)(command)
+                command = _option(name, kind.model_fields[name])(command)
         return click.option(
             "--config",
             type=click.Path(path_type=Path),
+            metavar="FILE",
             envvar=f"{told.PREFIX}CONFIG",
             help="settings as TOML or YAML: the options' names without the dashes in front; flags "
             f"and {told.PREFIX}* beat them",

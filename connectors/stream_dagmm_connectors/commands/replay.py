@@ -104,7 +104,7 @@ def _to_the_end(run: Run) -> Ended:
         done = f"stopped after {run.pipeline.counters.events:,} events"
         return Ended(FAILED, f"nobody reads standard output any more; {done}")
     except (ValueError, OSError) as error:
-        way_on = "" if state is None else f"\nthe state in {state} stands; {GOES_ON}"
+        way_on = "" if state is None else f"\nthe state in {state} stands; mend that, and {GOES_ON}"
         return Ended(FAILED, f"{error}{way_on}")
     except KeyboardInterrupt:
         stands = "nothing was saved" if state is None else f"the last checkpoint stands; {GOES_ON}"
