@@ -11,8 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from stream_dagmm_connectors import settings
 from stream_dagmm_connectors.decoding import Decoder, Event
+from stream_dagmm_connectors.loading import load_as
 from stream_dagmm_connectors.serving import RunSettings
 from tests import container
 from tests.container import DEPLOY, MANIFESTS
@@ -98,10 +98,10 @@ def test_the_settings_in_the_manifests_are_settings_of_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.toml").write_text(container.documents()["ConfigMap"]["data"]["config.toml"])
-    in_a_pod = settings.load_as(RunSettings, {}, tmp_path / "config.toml")
+    in_a_pod = load_as(RunSettings, {}, tmp_path / "config.toml")
     for name, value in container.of_compose().env.items():
         monkeypatch.setenv(name, value)
-    in_compose = settings.load_as(RunSettings, {})
+    in_compose = load_as(RunSettings, {})
     assert in_a_pod.metrics_port == in_compose.metrics_port == int(container.image()["EXPOSE"])
     (one,) = statefulset()["template"]["spec"]["containers"]
     assert [port["containerPort"] for port in one["ports"]] == [in_a_pod.metrics_port]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_dagmm_connectors.settings import ReplaySettings, load, read_file
+from stream_dagmm_connectors.loading import read_file
+from stream_dagmm_connectors.settings import ReplaySettings, load
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from stream_dagmm_connectors.commands.looking import looking, recipe_of
 from stream_dagmm_connectors.kafka.address import is_address, parse
 from stream_dagmm_connectors.kafka.auditing import Verdict, audit
 from stream_dagmm_connectors.kafka.options import RunOptions, Security
-from stream_dagmm_connectors.settings import ReplaySettings, flag_of
+from stream_dagmm_connectors.loading import flag_of
+from stream_dagmm_connectors.settings import ReplaySettings
 
 WRITES = ("out", "resume", "report", "save_model", "dead_letter", "model", "rate")
 

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from stream_dagmm_connectors import serving
 from stream_dagmm_connectors import settings as told
 from stream_dagmm_connectors.kafka.options import Security
+from stream_dagmm_connectors.loading import PREFIX, flag_of, load_as
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -64,9 +65,9 @@ def options(
             "--config",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            envvar=f"{told.PREFIX}CONFIG",
+            envvar=f"{PREFIX}CONFIG",
             help="settings as TOML or YAML: the options' names without the dashes in front; flags "
-            f"and {told.PREFIX}* beat them",
+            f"and {PREFIX}* beat them",
         )(command)
 
     return put
@@ -79,7 +80,7 @@ def said(context: click.Context, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _option(name: str, field: FieldInfo) -> Callable[..., Any]:
-    flag, words = told.flag_of(name), field.description
+    flag, words = flag_of(name), field.description
     if field.annotation is bool:
         pair = f"{flag}/--no-{flag[2:]}" if field.default else flag
         return click.option(pair, name, default=None, is_flag=True, help=words)
@@ -121,7 +122,7 @@ def perform(
 ) -> None:
     """Act on the settings that were said; what is wrong ends the process with its exit code."""
     try:
-        act(told.load_as(kind, said(context, given), config))
+        act(load_as(kind, said(context, given), config))
     except ValueError as error:
         leave(WRONG_USAGE, str(error))
     except serving.CannotGoOn as error:
