@@ -235,6 +235,8 @@ def chaos(said: Said, folder: Path) -> dict[str, Any]:
         for pid in (visitor, producer):
             torture.stop(pid)
         torture.wait_until_done(broker, topics, PARTITIONS)
+        for scorer in scorers:
+            scorer.begun()
         codes = [scorer.end(signal.SIGTERM) for scorer in scorers]
         result = torture.verdict(broker, topics, PARTITIONS)
     return {

@@ -53,7 +53,7 @@ class Guest:
             self._scorer.start()
             self.joins += 1
             self._state, self._next_s = "here", now_s + self._chance.uniform(*STAYS_S)
-        elif now_s >= self._next_s:
+        elif now_s >= self._next_s and self._scorer.pulse.phase is not None:
             if self._chance.random() < KILLED_SHARE:
                 self.kills += 1
                 self._scorer.end(signal.SIGKILL)
@@ -80,6 +80,7 @@ class Guest:
     def leave(self) -> None:
         """In order, for good."""
         if self._state == "here":
+            self._scorer.begun()
             self._ended(self._scorer.end(signal.SIGTERM))
         while self._state == "leaving":
             self.look()

@@ -60,6 +60,14 @@ class Scorer:
         told = orjson.dumps(self._options).decode()
         os.execv(sys.executable, [sys.executable, "-m", member.__name__, told, str(self._file)])
 
+    def begun(self) -> None:
+        """Return once it polls: from then on SIGTERM is an order and not a death."""
+        deadline_s = time.monotonic() + DRAIN_S
+        while self.pulse.phase is None:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"a scorer did not start within {DRAIN_S:.0f} s: {self._log}")
+            time.sleep(0.05)
+
     def end(self, how: signal.Signals) -> int:
         """Send a signal and wait: the exit code, negative for a signal."""
         os.kill(self.pid, how)
