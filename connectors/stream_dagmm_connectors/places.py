@@ -37,6 +37,13 @@ def label_of(settings: ReplaySettings) -> str | None:
     return settings.label
 
 
+def ignored(settings: ReplaySettings) -> tuple[str, ...]:
+    """What the detector must not see, the label apart: what `--ignore` says, and the bundled
+    stream's own label where another was named."""
+    given_away = settings.source == SHUTTLE and label_of(settings) != SHUTTLE_LABEL
+    return (*settings.ignore, SHUTTLE_LABEL) if given_away else settings.ignore
+
+
 def dead_letter_file(settings: ReplaySettings) -> str | None:
     """Where dead letters go: where it was said, else beside the output, else nowhere."""
     if settings.on_error != "dead-letter":

@@ -24,7 +24,7 @@ from stream_dagmm_connectors.kafka.outgoing import arithmetic_header
 from stream_dagmm_connectors.metrics import Speed
 from stream_dagmm_connectors.pace import RealTime, SteadyPace
 from stream_dagmm_connectors.pipeline import Pipeline
-from stream_dagmm_connectors.places import label_of
+from stream_dagmm_connectors.places import ignored, label_of
 from stream_dagmm_connectors.ports import Sink
 from stream_dagmm_connectors.progress import Watcher, about_how_many, watching
 from stream_dagmm_connectors.report import Report
@@ -59,7 +59,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
     speed = Speed()
     watcher = watching(speed, _expected(settings, ends), printing=_prints(settings))
     stack.callback(watcher.close)
-    report = None if settings.report is None else Report()
+    report = None if settings.report is None else Report(learns=settings.learn)
     observers: dict[str, Observer] = {"progress": watcher}
     pipeline = Pipeline(
         ends.source,
@@ -70,7 +70,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
         decoder=Decoder(
             label=label_of(settings),
             time=settings.time,
-            ignore=settings.ignore,
+            ignore=ignored(settings),
             value=settings.value,
         ),
         judgement=Judgement(settings.alarm_rate, settings.explain_below, settings.learn),

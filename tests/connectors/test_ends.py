@@ -146,6 +146,16 @@ def test_dead_letters_are_named_after_the_whole_output_and_default_to_json_lines
     opened({"dead_letter": "an ending.of its own"})
 
 
+def test_the_bundled_streams_label_is_never_a_feature() -> None:
+    def kept_out(**words: object) -> set[str | None]:
+        settings = ReplaySettings.model_validate({"source": "shuttle", **words})
+        return {places.label_of(settings), *places.ignored(settings)}
+
+    assert kept_out() == {"anomaly"}
+    assert kept_out(label="f1", ignore=("f2",)) == {"f1", "f2", "anomaly"}
+    assert kept_out(source="anomaly.csv", label="y") == {"y"}
+
+
 CHILD = """
 import sys
 from stream_dagmm_connectors.cli import main

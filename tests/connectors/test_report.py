@@ -97,6 +97,12 @@ def test_without_events_or_diagnostics_the_page_still_stands() -> None:
     assert 'class="line" d="M' in page and "m-6 0h12" in page  # one point is a dash, not nothing
 
 
+def test_a_page_of_a_run_that_learned_nothing_says_so() -> None:
+    page = Report(learns=False).page(source="s", detector="d")
+    assert "which learned none of them" in page
+    assert "then learned" not in page
+
+
 def test_scores_of_any_size_are_drawn() -> None:
     page = reported([0.0, -1e300, 1e300, 1e-300, 5.5]).page(source="s", detector="d")
     assert "nan" not in page

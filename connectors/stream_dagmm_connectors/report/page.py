@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LONGEST_NAME = 80
 """Characters of a field's name or a time that the page shows; a hostile one may be a megabyte."""
 
+LEARNED = "Every event was scored by the model as it stood before that event was learned."
+NOT_LEARNED = "Every event was scored by one model, which learned none of them."
+
 
 class Tile(NamedTuple):
     """One figure at the head of the page."""
@@ -40,10 +43,12 @@ class Tile(NamedTuple):
 class Report:
     """An observer of the loop that can write what it saw as one HTML page.
 
-    Memory is bounded whatever the length of the stream. Cold, the page says so.
+    Memory is bounded whatever the length of the stream. Cold, the page says so; `learns` tells it
+    whether the events taught the model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, learns: bool = True) -> None:
+        self._learns = learns
         self._timeline = Timeline()
         self._distribution = Distribution()
         self._curves = Curves()
@@ -128,8 +133,7 @@ class Report:
             figures=self._figures(speed),
             top=[_shown(row) for row in self._top.rows()],
             refused=[(s, f"{n:,}") for s, n in sorted(self._counters.dead_letters.items())],
-            footer="Every event was scored by the model as it stood before that event was "
-            f"learned. Lineage {self._lineage or 'none'}.",
+            footer=f"{LEARNED if self._learns else NOT_LEARNED} Lineage {self._lineage or 'none'}.",
         )
 
     def _subtitle(self, detector: str) -> str:
@@ -142,7 +146,9 @@ class Report:
         seen = self._counters
         refused = sum(seen.dead_letters.values())
         tiles = [
-            Tile("Events", f"{seen.events:,}", "scored, then learned"),
+            Tile(
+                "Events", f"{seen.events:,}", "scored, then learned" if self._learns else "scored"
+            ),
             Tile("Alarms", f"{seen.alarms:,}", f"{seen.alarm_rate:.3%} of the events"),
             Tile("Dead letters", f"{refused:,}", "records that were no events"),
         ]
