@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
-.PHONY: bench-detectors bench-synthetic bench-explanations bench-paper bench-ablation
+.PHONY: bench-detectors bench-synthetic bench-explanations bench-paper bench-ablation bench-gaussians
 .PHONY: broker broker-stop chaos demo-kafka bench-kafka
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
@@ -104,6 +104,10 @@ bench-paper: $(STAMP)
 bench-explanations: $(STAMP)
 	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-explanations DATA=folder" >&2; exit 2; }
 	.venv/bin/python -m tests.benchmarks.explanations $(DATA)
+
+# How well three Gaussians, at rest and moving, are recovered; a table and a figure.
+bench-gaussians: $(STAMP)
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.three_gaussians
 
 # A real Kafka on 127.0.0.1:9092 (PORT=... for another); it needs Java 17 and Maven.
 broker: $(STAMP)

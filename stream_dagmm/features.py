@@ -108,6 +108,12 @@ class Columns:
             return self._rows(events.cells, known)[:, :known]
         return self._rows_of_table(events, self._places_of(events), known)[:, :known]
 
+    def decode(self, rows: Floats) -> list[dict[str, float]]:
+        """The numeric features, by name, of rows [B, known] in the features' own units."""
+        places = {name: n for (name, bucket), n in self.places.items() if bucket == NUMBER}
+        known = {name: n for name, n in places.items() if n < rows.shape[1]}
+        return [{name: float(row[place]) for name, place in known.items()} for row in rows]
+
     def restore(self, keys: Sequence[Key], overflowed: int) -> None:
         """Gives the columns out again in a saved order."""
         for key in keys:

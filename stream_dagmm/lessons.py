@@ -55,6 +55,10 @@ class Lessons(NamedTuple):
         """Rows [B, D] on the present scale."""
         return scaling.standardise(self.scale, rows)
 
+    def in_own_units(self, standard: Floats) -> Floats:
+        """Rows [B, D] in the columns' own units, of rows on the present scale."""
+        return np.asarray(self.scale.mean + standard * scaling.deviation(self.scale))
+
     def carried(self, later: Self, is_text: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Gain and shift [D'] that take rows on this scale to the scale of the later lessons."""
         return scaling.carried(scaling.widen(self.scale, is_text), later.scale)

@@ -69,14 +69,15 @@ def constant(spread: Floats, tail: float) -> float:
     return scale + len(spread) * (norm + 0.5 * math.log(tail * math.pi))
 
 
-def trusted(surprise: Tensor) -> Tensor:
-    """Places of the `TRUSTED` share of rows that surprise [B] least."""
-    return surprise.detach().argsort()[: max(1, round(TRUSTED * len(surprise)))]
+def trusted(surprise: Tensor, part: float = TRUSTED) -> Tensor:
+    """Places of the part of the rows, above 0 to 1, that surprise [B] least."""
+    return surprise.detach().argsort()[: max(1, round(part * len(surprise)))]
 
 
-def respread(spread: Floats, residual: Floats, share: float) -> Floats:
-    """The usual squared residuals [D] after those of a memory [R, D], which weigh `share`."""
+def respread(spread: Floats, residual: Floats, share: float, part: float = TRUSTED) -> Floats:
+    """The usual squared residuals [D] after those of a memory [R, D], which weigh `share`; of its
+    rows the part that surprises least counts."""
     surprise = (residual * residual / spread).sum(axis=1)
-    kept = np.argsort(surprise, kind="stable")[: max(1, round(TRUSTED * len(residual)))]
+    kept = np.argsort(surprise, kind="stable")[: max(1, round(part * len(residual)))]
     observed = (residual[kept] ** 2).mean(axis=0) + LEAST_SPREAD
     return np.asarray(spread + max(SHARE, share) * (observed - spread))

@@ -40,14 +40,17 @@ class Readout(NamedTuple):
     decoder: ExactNetwork
 
 
-def gathered(nets: Nets, rows: Tensor, clusters: int, random: np.random.Generator) -> Nets:
-    """The networks with clusters where the codes of rows [B, D] gather, whatever w.
+def gathered(
+    nets: Nets, rows: Tensor, clusters: int, random: np.random.Generator, trusted: float
+) -> Nets:
+    """The networks with clusters where the codes of rows [B, D] gather, whatever w; of the rows the
+    trusted share that lies nearest to the middle counts, so that anomalies begin no cluster.
 
     Clusters drawn at random starve at once where one of them lies nearest to all codes, and never
     come back: no gradient reaches a cluster that nothing belongs to. So they begin as a mixture of
     the codes, as in Jiang et al., "Variational Deep Embedding", IJCAI 2017, section 3.4."""
     to_x, to_w, prior, decoder = nets
-    rows = rows[likelihood.trusted(rows.square().sum(dim=1))]  # anomalies begin no cluster
+    rows = rows[likelihood.trusted(rows.square().sum(dim=1), trusted)]
     mean, log_variance = variation.moments(networks.forward(to_x, rows / UNIT))
     found = mixture.gathered(mean, clusters, random)
     variance = mixture.within(found) + log_variance.exp().mean(dim=0)  # codes are blurred by q

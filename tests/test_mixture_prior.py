@@ -151,7 +151,7 @@ def test_clusters_begin_where_codes_gather_whatever_w_and_anomalies_begin_none()
     rows = torch.from_numpy(centres[kinds] + 0.1 * random.normal(size=(300, WIDTH)))
     strange = torch.full((30, WIDTH), 8.0).double()
     nets = some_nets()
-    begun = mixture_prior.gathered(nets, torch.cat([rows, strange]), CLUSTERS, generator(4))
+    begun = mixture_prior.gathered(nets, torch.cat([rows, strange]), CLUSTERS, generator(4), 0.7)
     means, logs = zip(
         *(mixture_prior.clusters_of(begun[2], w, CLUSTERS) for w in torch.eye(W).double()),
         strict=True,
@@ -168,5 +168,5 @@ def test_clusters_begin_where_codes_gather_whatever_w_and_anomalies_begin_none()
 
 def test_one_cluster_gathers_all() -> None:
     nets = Trained.drawn([[WIDTH, 8, 4], [WIDTH, 8, 4], [W, 6, 4], [2, 8, WIDTH]], generator()).nets
-    begun = mixture_prior.gathered(nets, some_rows(1), 1, generator(1))
+    begun = mixture_prior.gathered(nets, some_rows(1), 1, generator(1), 1.0)
     assert torch.isfinite(networks.flat(*begun)).all()

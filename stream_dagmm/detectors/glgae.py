@@ -9,7 +9,7 @@ import numpy.typing as npt
 from stream_dagmm import arguments, pairs, scaling
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.events import NUMBER, as_events
+from stream_dagmm.events import as_events
 from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.lessons import Lessons
 from stream_dagmm.pairs import Encoded
@@ -137,10 +137,13 @@ class StreamGLGAE(BlockDetector):
     def decode(self, z: npt.ArrayLike) -> list[dict[str, float]]:
         """The numeric features of the events that codes [B, Z] stand for: the mean of A_k by q_k,
         in the features' own units."""
-        rows = self._glgae.decoded(np.asarray(z, dtype=np.float64))
-        places = {name: n for (name, bucket), n in self._columns.places.items() if bucket == NUMBER}
-        known = {name: n for name, n in places.items() if n < rows.shape[1]}
-        return [{name: float(row[place]) for name, place in known.items()} for row in rows]
+        return self._columns.decode(self._glgae.decoded(np.asarray(z, dtype=np.float64)))
+
+    def centres(self) -> list[dict[str, float]]:
+        """The numeric features of A_k, in the features' own units; none when cold."""
+        standing = self._glgae.pairs
+        points = np.empty((0, self._model.width)) if standing is None else standing.points
+        return self._columns.decode(self._glgae.lessons.in_own_units(points))
 
     def reconstruct(self, X: Any) -> list[dict[str, float]]:
         """Events [B] as they come back from their codes."""
@@ -148,7 +151,11 @@ class StreamGLGAE(BlockDetector):
 
     def predict_one(self, x: dict[Any, Any]) -> int:
         """The likeliest pair of an event, 0 to K - 1: its code in a code book of K."""
-        return int(self._glgae.log_p(self._standardised([x])).argmax())
+        return int(self.predict_many([x])[0])
+
+    def predict_many(self, X: Any) -> npt.NDArray[np.int64]:
+        """The likeliest pairs [B] of events [dataframe, 2-D array or dictionaries]. Pure."""
+        return np.asarray(self._glgae.log_p(self._standardised(X)).argmax(axis=1))
 
     @property
     def _glgae(self) -> "GlgaeModel":
@@ -281,12 +288,10 @@ class GlgaeModel(NamedTuple):
 
     def decoded(self, z: Floats) -> Floats:
         """Rows [B, D] in the features' own units for codes [B, Z]."""
-        scale = self.lessons.scale
         if self.pairs is None:
-            return np.tile(scale.mean, (len(z), 1))
+            return self.lessons.in_own_units(np.zeros((len(z), self.width)))
         weights = pairs.shares(pairs.log_kernel(z, self.pairs.codes))
-        rows = (weights[:, :, None] * self.pairs.points).sum(axis=1)
-        return np.asarray(scale.mean + rows * scaling.deviation(scale))
+        return self.lessons.in_own_units((weights[:, :, None] * self.pairs.points).sum(axis=1))
 
     def learn(
         self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]

@@ -45,10 +45,10 @@ class StreamGMVAE(BlockDetector):
 
     The density is bounded from below by importance weighting with L samples of the latents x and w,
     the cluster z summed out exactly; y | x is a Student-t law in each column, on the column's own
-    usual squared residual. The networks learn the evidence lower bound of the least surprising 70 %
-    of each batch. Features are standardised online; beyond `scaling.CLIP` standard deviations of a
-    feature the score grows with the logarithm of the distance. Cold, before the 32nd event, only
-    that is scored, and every event belongs to cluster 0.
+    usual squared residual. The networks learn the evidence lower bound of the least surprising
+    events of each batch. Features are standardised online; beyond `scaling.CLIP` standard
+    deviations of a feature the score grows with the logarithm of the distance. Cold, before the
+    32nd event, only that is scored, and every event belongs to cluster 0.
 
     Parameters
     ----------
@@ -75,6 +75,9 @@ class StreamGMVAE(BlockDetector):
         M, of w for each event in training.
     samples
         L, of x and w for each score; their noise is shared by all events and renewed by learning.
+    trusted
+        Share of each batch, the least surprising, that teaches: the rest may be anomalies. 1 learns
+        from all, and is for clustering, where the smallest cluster would be the least trusted.
     learning_rate
         Of Adam; 0 leaves the networks as drawn, while everything else learns.
     half_life
@@ -94,7 +97,7 @@ class StreamGMVAE(BlockDetector):
     >>> for x, _ in datasets.Shuttle().take(1024):
     ...     detector.learn_one(x)
     >>> print(f"{detector.score_one(x):.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    4.5 28.4
+    2.4 72.8
 
     References
     ----------
@@ -114,6 +117,7 @@ class StreamGMVAE(BlockDetector):
         bernoulli: bool = False,
         w_samples: int = 1,
         samples: int = 4,
+        trusted: float = likelihood.TRUSTED,
         learning_rate: float = 0.01,
         half_life: float = 20_000.0,
         batch_size: int = 256,
@@ -133,6 +137,7 @@ class StreamGMVAE(BlockDetector):
         self.bernoulli = arguments.flag(bernoulli=bernoulli)
         self.w_samples = arguments.at_least(1, w_samples=w_samples)
         self.samples = arguments.at_least(1, samples=samples)
+        self.trusted = arguments.share(trusted=trusted)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
         self.half_life = arguments.positive(half_life=half_life)
         self.batch_size = arguments.at_least(1, batch_size=batch_size)
@@ -151,10 +156,19 @@ class StreamGMVAE(BlockDetector):
 
     def predict_many(self, X: Any) -> npt.NDArray[np.int64]:
         """The likeliest clusters [B] of events [dataframe, 2-D array or dictionaries]."""
+        rows = self._columns.encode(as_events(X), self._model.width)
+        return np.asarray(self._gmvae.memberships(rows).argmax(axis=1))
+
+    def centres(self) -> list[dict[str, float]]:
+        """The numeric features of the event that each cluster stands for, decoded from the mean of
+        p(x | w = 0, z); none when cold, or where columns are Bernoulli."""
+        return self._columns.decode(self._gmvae.lessons.in_own_units(self._gmvae.centres()))
+
+    @property
+    def _gmvae(self) -> "GmvaeModel":
         if not isinstance(self._model, GmvaeModel):
             raise TypeError("the model must be a GmvaeModel; construct a StreamGMVAE")
-        rows = self._columns.encode(as_events(X), self._model.width)
-        return np.asarray(self._model.memberships(rows).argmax(axis=1))
+        return self._model
 
     def _fresh(self) -> "GmvaeModel":
         design = Design(
@@ -167,6 +181,7 @@ class StreamGMVAE(BlockDetector):
             bernoulli=self.bernoulli,
             w_samples=self.w_samples,
             samples=self.samples,
+            trusted=self.trusted,
             learning_rate=self.learning_rate,
         )
         lessons = Lessons.fresh(self.half_life, self.seed)
@@ -189,6 +204,7 @@ class Design:
     bernoulli: bool
     w_samples: int
     samples: int
+    trusted: float
     learning_rate: float
 
     def drawn(self, width: int, random: np.random.Generator) -> Trained:
@@ -201,12 +217,14 @@ class Design:
             [w, PRIOR_WIDTH, 2 * latent * self.clusters],
             [latent, *hidden[::-1], width],
         ]
-        return Trained.drawn(sizes, random)
+        to_x, *others = Trained.drawn(sizes, random).nets
+        return Trained.of((variation.narrow(to_x), *others))
 
     def gathered(self, trained: Trained, held: Floats, random: np.random.Generator) -> Trained:
         """With clusters where the memory's rows [R, D] gather, and Adam before its first step."""
         rows = torch.from_numpy(self.seen(held))
-        return Trained.of(mixture_prior.gathered(trained.nets, rows, self.clusters, random))
+        nets = mixture_prior.gathered(trained.nets, rows, self.clusters, random, self.trusted)
+        return Trained.of(nets)
 
     @property
     def cut_off(self) -> float:
@@ -276,6 +294,13 @@ class GmvaeModel(NamedTuple):
         seen = self.design.seen(self.lessons.standardised(rows).rows)
         return mixture_prior.memberships(self.prepared, seen, self.design.clusters)
 
+    def centres(self) -> Floats:
+        """What each cluster decodes to: standardised rows [K, D]."""
+        if self.prepared is None or self.design.bernoulli:
+            return np.empty((0, self.width))
+        x, _ = mixture_prior.central_clusters(self.prepared, self.design.clusters)
+        return networks.exact_forward(self.prepared.decoder, on_row_grid(x))
+
     def learn(
         self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
     ) -> Self:
@@ -290,7 +315,7 @@ class GmvaeModel(NamedTuple):
 
     def _watched(self, scores: Floats) -> Self:
         """After the scores [B] of a block: a drift begins the annealing anew."""
-        kept = np.sort(scores)[: max(1, round(likelihood.TRUSTED * len(scores)))]
+        kept = np.sort(scores)[: max(1, round(self.design.trusted * len(scores)))]
         grown = self.sightings * 2.0 ** (-len(scores) / self.lessons.half_life) + len(scores)
         if np.median(scores) > self.level.above(DRIFTED):
             return self._replace(level=_unsettled(self.lessons.half_life), sightings=0.0)
@@ -305,7 +330,7 @@ class GmvaeModel(NamedTuple):
         shapes = [(len(net[0][0]), len(net[-1][1])) for net in trained.nets]
         (_, x), (_, w), prior, (latent, _) = shapes
         trained = trained.widened([(width, x), (width, w), prior, (latent, width)], random)
-        if training.doubled(lessons.age, len(block)):
+        if design.learning_rate > 0.0 and training.doubled(lessons.age, len(block)):
             trained = design.gathered(trained, lessons.held, lessons.random(lessons.age, 3))
         trained = trained.taught(
             Objective(design, torch.from_numpy(spread), design.warmth(self.sightings)),
@@ -319,7 +344,8 @@ class GmvaeModel(NamedTuple):
         noise = variation.noise_table(design.samples, latent + w // 2, table)
         after = self._replace(trained=trained, blocks=blocks, noise=noise)._readable()
         residual = after._residual(design.seen(lessons.held))
-        return after._replace(spread=likelihood.respread(spread, residual, 1.0 / blocks))
+        usual = likelihood.respread(spread, residual, 1.0 / blocks, design.trusted)
+        return after._replace(spread=usual)
 
     def _readable(self) -> Self:
         if self.trained is None:
@@ -398,7 +424,7 @@ class Objective:
         found = mixture_prior.terms(
             nets, rows, self.spread, design.clusters, design.w_samples, random, design.tail
         )
-        kept = likelihood.trusted(torch.stack(found).sum(dim=0))
+        kept = likelihood.trusted(torch.stack(found).sum(dim=0), design.trusted)
         trusted = mixture_prior.Terms(*(term[kept] for term in found))
         surprise = mixture_prior.loss(trusted, design.cut_off, self.warmth)
         return surprise.mean() / rows.shape[1]
