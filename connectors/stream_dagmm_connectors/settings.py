@@ -123,8 +123,8 @@ class ReplaySettings(Security, ScoringSettings):
     checkpoints: str | None = Field(
         None, description="that run's checkpoints (default: AGAINST.checkpoints)"
     )
-    checkpoint_directory: Path | None = Field(
-        None, description="or the directory that it kept them in"
+    checkpoint_store: str | None = Field(
+        None, description="or the directory or object store that it kept them in"
     )
 
     @field_validator("rate")

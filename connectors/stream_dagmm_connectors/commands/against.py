@@ -23,7 +23,7 @@ def compared(settings: ReplaySettings) -> Verdict:
         raise ValueError(f"--against writes nothing and takes the run's own model, got "
                          f"{', '.join(unused)}; leave it out")  # fmt: skip
     asked = parse(settings.source)
-    same = (*Security.model_fields, "group", "checkpoints", "checkpoint_directory")
+    same = (*Security.model_fields, "group", "checkpoints", "checkpoint_store")
     options = RunOptions(
         bootstrap_servers=settings.connection().bootstrap_servers,
         input=(asked.topic,),

@@ -28,7 +28,7 @@ METAVARS = {
     "output": "TOPIC",
     "dead_letters": "TOPIC",
     "checkpoints": "TOPIC",
-    "checkpoint_directory": "DIR",
+    "checkpoint_store": "URL",
     "against": "TOPIC",
     "group": "NAME",
     "skip_to": "[TOPIC:]PARTITION:OFFSET",

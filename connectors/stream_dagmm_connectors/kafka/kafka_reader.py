@@ -14,7 +14,6 @@ from kafka import (
     ConsumerRebalanceListener,
     KafkaAdminClient,
     KafkaConsumer,
-    OffsetAndMetadata,
     TopicPartition,
 )
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -33,6 +32,7 @@ from stream_dagmm_connectors.kafka.client import (
 )
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.errors import classify, told
+from stream_dagmm_connectors.kafka.kafka_offsets import as_committed, to_commit
 
 Answer = TypeVar("Answer")
 
@@ -146,7 +146,7 @@ class KafkaReader:
                 TopicPartition(*place), metadata=True, timeout_ms=timeout_ms
             )
         )
-        return None if found is None else Committed(found.offset, found.metadata or "")
+        return as_committed(found)
 
     def membership(self) -> object:
         """Generation and member id as they are now."""
@@ -185,10 +185,7 @@ class KafkaReader:
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         """Commit outside any transaction; a stale member is `Aborted`."""
-        told_offsets = {
-            TopicPartition(*place): OffsetAndMetadata(c.offset, c.metadata, -1)
-            for place, c in offsets.items()
-        }
+        told_offsets = to_commit(offsets)
         if self._relay is not None and self._relay.calling:
             # The network thread is the one that calls: it cannot wait for itself.
             self._consumer.commit_async(told_offsets)

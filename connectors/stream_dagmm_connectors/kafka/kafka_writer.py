@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from stream_dagmm_connectors.kafka.client import (
@@ -25,6 +25,7 @@ from stream_dagmm_connectors.kafka.client import (
 )
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.errors import classify, told
+from stream_dagmm_connectors.kafka.kafka_offsets import to_commit
 
 MAX_REQUEST_BYTES = 4 << 20
 """Beyond any record of ours; what a topic takes is the broker's to say."""
@@ -107,10 +108,7 @@ class KafkaWriter:
         """Offsets into the transaction."""
         if not self._transactional:
             return
-        told_offsets = {
-            TopicPartition(*place): OffsetAndMetadata(c.offset, c.metadata, -1)
-            for place, c in offsets.items()
-        }
+        told_offsets = to_commit(offsets)
         self._call(
             lambda: self._producer.send_offsets_to_transaction(told_offsets, membership), Aborted
         )

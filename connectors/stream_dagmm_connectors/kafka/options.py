@@ -12,6 +12,7 @@ from stream_dagmm_connectors.kafka.connection import Connection, SecurityProtoco
 from stream_dagmm_connectors.kafka.pacing import Kind, OnError, Pace, Policy
 
 Delivery = Literal["exactly-once", "at-least-once"]
+Client = Literal["kafka-python", "confluent"]
 
 
 SERVERS = "HOST:PORT of a broker, or several with commas"
@@ -61,8 +62,10 @@ class NamedTopics(Reaching):
     checkpoints: str | None = Field(
         None, description="topic of the models' states (default: OUTPUT.checkpoints)"
     )
-    checkpoint_directory: Path | None = Field(
-        None, description="keep the models' states here instead of in a topic"
+    checkpoint_store: str | None = Field(
+        None,
+        description="keep the models' states in this directory or object store (s3://..., whatever "
+        "fsspec opens) instead of in a topic",
     )
     create_topics: bool = Field(True, description="make topics that are missing")
 
@@ -73,8 +76,8 @@ class NamedTopics(Reaching):
 
     @property
     def checkpoint_topic(self) -> str | None:
-        """As said, or after the output; None where a directory was said."""
-        if self.checkpoint_directory is not None:
+        """As said, or after the output; None where another store was said."""
+        if self.checkpoint_store is not None:
             return None
         return self.checkpoints or f"{self.output}.checkpoints"
 
@@ -85,6 +88,9 @@ class RunOptions(NamedTopics):
     group: str = Field("stream-dagmm", min_length=1, description="consumer group")
     group_instance_id: str | None = Field(
         None, description="this member's name for good: a restart within the session moves nothing"
+    )
+    client: Client = Field(
+        "kafka-python", description="library that speaks to the brokers; confluent is an extra"
     )
     delivery: Delivery = Field("exactly-once", description="what a crash may do to the output")
     on_error: OnError = Field(

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from types import FrameType
 
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka import topics
-from stream_dagmm_connectors.kafka.checkpoint_directory import DirectoryStore
+from stream_dagmm_connectors.kafka.checkpoint_blobs import BlobStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.checkpoints import Store
 from stream_dagmm_connectors.kafka.client import Clients, Fatal, NotYet
@@ -31,6 +32,7 @@ from stream_dagmm_connectors.scoring import Detector, Judgement
 
 LOG = logging.getLogger("stream_dagmm")
 AT_ONCE = 130
+LOOK_EVERY_S, GONE_AFTER_S = 0.5, 2.0
 
 
 def run(
@@ -63,16 +65,14 @@ def run(
         skip_to=options.skips(),
         scored=meter.scored,
     )
-    clients = KafkaClients(
-        options.connection(),
-        options.timing(),
-        group=options.group,
-        instance=options.group_instance_id,
-    )
+    clients = clients_of(options)
     with ExitStack() as stack:
+        store = stack.enter_context(stored(options, clients)) if keeps else None
+        if isinstance(store, BlobStore) and store.local:
+            alone(options)
         scoring = Scoring(
             clients,
-            stack.enter_context(stored(options, clients)) if keeps else None,
+            store,
             recipe,
             topics=options.input,
             group=options.group,
@@ -108,6 +108,21 @@ def imports_set_aside() -> Iterator[None]:
         gc.unfreeze()
 
 
+def clients_of(options: RunOptions) -> Clients:
+    """The client that was asked for; `ValueError` where it is not installed."""
+    said = options.connection(), options.timing()
+    if options.client == "kafka-python":
+        return KafkaClients(*said, group=options.group, instance=options.group_instance_id)
+    try:
+        from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
+    except ImportError as error:
+        raise ValueError(
+            "client is confluent, which is not installed; pip install "
+            "'stream-dagmm[kafka,confluent]'"
+        ) from error
+    return ConfluentClients(*said, group=options.group, instance=options.group_instance_id)
+
+
 def prepare(options: RunOptions, *, keeps: bool = True) -> None:
     """Make the topics that are missing and check the others; warnings go to the log.
 
@@ -136,12 +151,32 @@ def _prepared(options: RunOptions, keeps: bool) -> list[str]:
         looking.close()
 
 
+def alone(options: RunOptions) -> None:
+    """`ValueError` where the group has another member: it would not see what this one saves.
+
+    One that was killed is a member for a session yet, so that long is waited for it to go.
+    """
+    looking = topics.Topics(options.connection())
+    until_s = time.monotonic() + options.session_timeout_ms / 1000 + GONE_AFTER_S
+    try:
+        while others := looking.members(options.group, besides=options.group_instance_id):
+            if time.monotonic() > until_s:
+                raise ValueError(
+                    f"checkpoint store {options.checkpoint_store} is of this machine alone, and "
+                    f"group {options.group} has {others} other members, which could not go on from "
+                    "it; stop them, or give all of them an object store or a checkpoint topic"
+                )
+            time.sleep(LOOK_EVERY_S)
+    finally:
+        looking.close()
+
+
 @contextmanager
 def stored(options: RunOptions, clients: Clients) -> Iterator[Store]:
     """Where checkpoints go, open while the block runs."""
     keep = options.keep_checkpoints
-    if options.checkpoint_directory is not None:
-        yield DirectoryStore(options.checkpoint_directory, keep=keep)
+    if options.checkpoint_store is not None:
+        yield BlobStore(options.checkpoint_store, keep=keep)
         return
     log = clients.log_reader()
     try:

@@ -79,6 +79,15 @@ class Topics:
             raise _sorted(error) from error
         return {d["name"]: len(d["partitions"]) for d in described if d["partitions"]}
 
+    def members(self, group: str, besides: str | None = None) -> int:
+        """How many members the group has, not counting the one of this instance id."""
+        try:
+            described = self._admin.describe_groups([group])[group]
+        except KafkaError as error:
+            raise Fatal(told(error)) from error
+        names = [member["group_instance_id"] for member in described["members"]]
+        return sum(name is None or name != besides for name in names)
+
     def create(self, missing: Sequence[Wanted]) -> None:
         """Make topics, and wait until they can be written; one that is there by now is fine."""
         for one in missing:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
+from stream_dagmm_connectors.kafka.client import Clients
+from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
@@ -54,6 +56,16 @@ RUNNING: list[tuple[Api, When, How]] = [
     (Api.FETCH, "before", "stall"),
     (Api.HEARTBEAT, "after", "cut"),
 ]
+MOST: list[tuple[Api, When, How]] = [
+    (Api.PRODUCE, "after", "cut"),
+    (Api.TXN_OFFSET_COMMIT, "after", "down"),
+    (Api.END_TXN, "before", "down"),
+    (Api.END_TXN, "after", "down"),
+    (Api.END_TXN, "after", "cut"),
+    (Api.FETCH, "after", "cut"),
+]
+"""Those that the other client is tried with too."""
+CASES = [(KafkaClients, *one) for one in RUNNING] + [(ConfluentClients, *one) for one in MOST]
 STARTING: list[tuple[Api, When, How]] = [
     (Api.INIT_PRODUCER_ID, "before", "cut"),
     (Api.INIT_PRODUCER_ID, "after", "cut"),
@@ -65,12 +77,19 @@ STARTING: list[tuple[Api, When, How]] = [
 COMMITTING: list[tuple[When, How]] = list(itertools.product(("before", "after"), ("cut", "down")))
 
 
-def named(part: Api | str) -> str:
-    return part.name.lower() if isinstance(part, Api) else part
+def named(part: Api | str | type[Clients]) -> str:
+    if isinstance(part, str):
+        return part
+    return part.name.lower() if isinstance(part, Api) else part.__name__
 
 
-def scoring(proxy: Proxy, topics: Topics, transactional: bool = True) -> Scoring:
-    clients = KafkaClients(Connection(proxy.bootstrap), TIMING, group=topics.events)
+def scoring(
+    proxy: Proxy,
+    topics: Topics,
+    transactional: bool = True,
+    kind: Callable[..., Clients] = KafkaClients,
+) -> Scoring:
+    clients = kind(Connection(proxy.bootstrap), TIMING, group=topics.events)
     return Scoring(
         clients,
         TopicStore(topics.checkpoints, clients.log_reader(), keep=2),
@@ -117,18 +136,18 @@ def assert_exact(broker: Broker, topics: Topics) -> None:
     assert not differing(rows(read(broker, topics.scored)), expected)
 
 
-@pytest.mark.parametrize(("api", "when", "how"), RUNNING, ids=named)
+@pytest.mark.parametrize(("kind", "api", "when", "how"), CASES, ids=named)
 def test_a_call_that_fails_while_scoring_changes_no_byte(
-    broker: Broker, api: Api, when: When, how: How
+    broker: Broker, kind: type[Clients], api: Api, when: When, how: How
 ) -> None:
-    topics = prepared(broker, api.name, when, how)
+    topics = prepared(broker, kind.__name__, api.name, when, how)
     with broker.proxy() as proxy:
 
         def arm() -> None:
             proxy.fail(api, when, how)
             the_others(broker, topics)
 
-        one = scoring(proxy, topics)
+        one = scoring(proxy, topics, kind=kind)
         run_through(one, proxy, arm)
         assert proxy.failed.is_set()
     # A cut alone the client mends itself; a commit whose answer never comes it cannot.

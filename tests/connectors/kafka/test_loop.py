@@ -1,9 +1,14 @@
 """The loop on a real broker: exactly once, in order, byte for byte, wherever it is cut off."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
+from stream_dagmm_connectors.kafka.client import Clients
+from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
 from stream_dagmm_connectors.kafka.connection import Connection
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
@@ -26,10 +31,14 @@ QUICK = Pace(poll_timeout_ms=50, poll_records=200, commit_every_ms=50, checkpoin
 
 
 def scoring(
-    broker: Broker, topics: Topics, made: Recipe, pace: Pace = QUICK, **options: Any
+    broker: Broker,
+    topics: Topics,
+    made: Recipe,
+    pace: Pace = QUICK,
+    kind: Callable[..., Clients] = KafkaClients,
+    **options: Any,
 ) -> Scoring:
-    connection = Connection(broker.bootstrap)
-    clients = KafkaClients(connection, group=f"{topics.events}-group")
+    clients = kind(Connection(broker.bootstrap), group=f"{topics.events}-group")
     return Scoring(
         clients,
         TopicStore(topics.checkpoints, clients.log_reader(), keep=2),
@@ -66,13 +75,14 @@ def scored_up_to(one: Scoring, topics: Topics, offset: int) -> Callable[[], bool
     return done
 
 
+@pytest.mark.parametrize("kind", [KafkaClients, ConfluentClients])
 def test_each_event_is_scored_once_in_order_and_as_the_reference_says(
-    broker: Broker, topic: Callable[..., str]
+    broker: Broker, kind: type[Clients]
 ) -> None:
-    topics = make_topics(broker, "loop-plain")
+    topics = make_topics(broker, f"loop-plain-{kind.__name__}")
     fill(broker, topics.events, [event(n) for n in range(1500)])
     made = recipe(topics)
-    one = scoring(broker, topics, made)
+    one = scoring(broker, topics, made, kind=kind)
     run_until(one, scored_up_to(one, topics, 1500))
 
     expected = reference(broker, topics, made)
@@ -80,12 +90,18 @@ def test_each_event_is_scored_once_in_order_and_as_the_reference_says(
     assert len(expected[topics.scored]) == 1500
 
 
-def test_a_second_process_goes_on_where_the_first_one_stopped(broker: Broker) -> None:
-    topics = make_topics(broker, "loop-again")
+EACH_AFTER_EACH = list(itertools.product([KafkaClients, ConfluentClients], repeat=2))
+
+
+@pytest.mark.parametrize("kinds", EACH_AFTER_EACH, ids=lambda kinds: kinds[0].__name__)
+def test_a_second_process_goes_on_where_the_first_one_stopped_with_whichever_client(
+    broker: Broker, kinds: tuple[type[Clients], ...]
+) -> None:
+    topics = make_topics(broker, "loop-again-" + "-".join(kind.__name__ for kind in kinds))
     made = recipe(topics)
-    for count in (700, 900):
+    for count, kind in zip((700, 900), kinds, strict=True):
         fill(broker, topics.events, [event(n) for n in range(count)])
-        one = scoring(broker, topics, made)
+        one = scoring(broker, topics, made, kind=kind)
         end = 700 if count == 700 else 1600
         run_until(one, scored_up_to(one, topics, end))
 

@@ -27,6 +27,8 @@ from tests.connectors.kafka.streams import (
 
 PARTITIONS = 2
 
+each_client = pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+
 
 def options(broker: Broker, topics: Topics, **more: Any) -> dict[str, Any]:
     return {
@@ -66,15 +68,18 @@ def assert_exact(broker: Broker, topics: Topics) -> None:
         assert not differing(rows(read(broker, topics.scored, partition)), expected[topics.scored])
 
 
-def test_sigterm_commits_and_leaves_with_exit_code_0(broker: Broker, tmp_path: Path) -> None:
-    topics = make_topics(broker, "member-term", PARTITIONS)
+@each_client
+def test_sigterm_commits_and_leaves_with_exit_code_0(
+    broker: Broker, tmp_path: Path, client: str
+) -> None:
+    topics = make_topics(broker, f"member-term-{client}", PARTITIONS)
     fill_all(broker, topics, 0, 500)
-    with Member(options(broker, topics), tmp_path / "one") as one:
+    with Member(options(broker, topics, client=client), tmp_path / "one") as one:
         until(lambda: count(broker, topics) >= 300)
         one.send(signal.SIGTERM)
         assert one.wait() == 0, one.said()
     fill_all(broker, topics, 500, 600)
-    with Member(options(broker, topics), tmp_path / "two") as two:
+    with Member(options(broker, topics, client=client), tmp_path / "two") as two:
         until(lambda: count(broker, topics) >= 1200)
         two.send(signal.SIGTERM)
         assert two.wait() == 0, two.said()
@@ -99,12 +104,13 @@ def test_a_killed_member_with_all_defaults_scores_again_elsewhere_within_30_s(
     assert_exact(broker, topics)
 
 
+@each_client
 def test_a_member_that_slept_past_its_session_emits_nothing_of_what_moved(
-    broker: Broker, tmp_path: Path
+    broker: Broker, tmp_path: Path, client: str
 ) -> None:
-    topics = make_topics(broker, "member-zombie", PARTITIONS)
+    topics = make_topics(broker, f"member-zombie-{client}", PARTITIONS)
     fill_all(broker, topics, 0, 600)
-    told = options(broker, topics)
+    told = options(broker, topics, client=client)
     with Member(told, tmp_path / "one") as one:
         until(lambda: count(broker, topics) >= 200)
         one.send(signal.SIGSTOP)
@@ -133,17 +139,19 @@ def open_records(broker: Broker, topic: str) -> int:
     return int(ends[0] - ends[1])
 
 
+@each_client
 def test_a_member_that_slept_past_its_transaction_and_is_still_in_the_group_sends_it_again(
-    broker: Broker, tmp_path: Path
+    broker: Broker, tmp_path: Path, client: str
 ) -> None:
-    topics = make_topics(broker, "member-sleeper", PARTITIONS)
+    topics = make_topics(broker, f"member-sleeper-{client}", PARTITIONS)
     fill_all(broker, topics, 0, 300)
     told = options(
         broker,
         topics,
+        client=client,
         commit_every_ms=8_000,
         session_timeout_ms=45_000,
-        transaction_timeout_ms=1_000,
+        transaction_timeout_ms=3_000,
         group_instance_id="sleeper",
     )
     with Member(told, tmp_path / "one") as one:
@@ -158,12 +166,13 @@ def test_a_member_that_slept_past_its_transaction_and_is_still_in_the_group_send
     assert_exact(broker, topics)
 
 
+@each_client
 def test_at_least_once_loses_nothing_to_a_kill_and_repeats_only_equal_records(
-    broker: Broker, tmp_path: Path
+    broker: Broker, tmp_path: Path, client: str
 ) -> None:
-    topics = make_topics(broker, "member-least", PARTITIONS)
+    topics = make_topics(broker, f"member-least-{client}", PARTITIONS)
     fill_all(broker, topics, 0, 600)
-    told = options(broker, topics, delivery="at-least-once", group_instance_id="one")
+    told = options(broker, topics, client=client, delivery="at-least-once", group_instance_id="one")
     with Member(told, tmp_path / "one") as one:
         until(lambda: count(broker, topics) >= 300)
         one.send(signal.SIGKILL)
@@ -184,9 +193,12 @@ def ends_with_key(broker: Broker, topics: Topics, key: bytes) -> bool:
     return all(records and records[-1].key == key and len(records) >= 700 for records in held)
 
 
-def test_members_that_join_and_leave_change_no_byte(broker: Broker, tmp_path: Path) -> None:
-    topics = make_topics(broker, "member-storm", PARTITIONS)
-    told = options(broker, topics)
+@each_client
+def test_members_that_join_and_leave_change_no_byte(
+    broker: Broker, tmp_path: Path, client: str
+) -> None:
+    topics = make_topics(broker, f"member-storm-{client}", PARTITIONS)
+    told = options(broker, topics, client=client)
     with Member(told, tmp_path / "stays"):
         for number in range(3):
             fill_all(broker, topics, 300 * number, 300 * number + 150)
@@ -214,3 +226,24 @@ def test_on_error_fail_stops_at_the_record_and_again_after_a_restart(
         assert len(read(broker, topics.scored)) == 2
     with Member(told | {"skip_to": ["0:3"]}, tmp_path / "on"):
         until(lambda: len(read(broker, topics.scored)) == 3)
+
+
+def test_a_store_of_one_machine_is_refused_to_a_second_member_and_kept_for_a_restart(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "member-store", PARTITIONS)
+    fill_all(broker, topics, 0, 400)
+    told = options(broker, topics, checkpoint_store=str(tmp_path / "store"))
+    with Member(told, tmp_path / "one") as one:
+        until(lambda: count(broker, topics) >= 800)
+        with Member(told, tmp_path / "two") as two:
+            assert two.wait() == STOPPED
+            assert "group member-store has 1 other members" in two.said()
+        one.send(signal.SIGKILL)
+        one.wait()
+    fill_all(broker, topics, 400, 500)
+    with Member(told, tmp_path / "again") as again:
+        until(lambda: count(broker, topics) >= 1_000)
+        again.send(signal.SIGTERM)
+        assert again.wait() == 0, again.said()
+    assert_exact(broker, topics)

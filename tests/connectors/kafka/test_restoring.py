@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import orjson
 import pytest
 
 from stream_dagmm import checkpoint
-from stream_dagmm_connectors.kafka.checkpoint_directory import ORPHAN_AGE_S, DirectoryStore
+from stream_dagmm_connectors.kafka.checkpoint_blobs import ORPHAN_AGE_S, BlobStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import CHUNK_BYTES, TopicStore
 from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key, Store
 from stream_dagmm_connectors.kafka.client import Committed, Fetched, Place
@@ -152,10 +154,11 @@ def topic_store() -> tuple[Store, FakeWriter]:
     return TopicStore("checkpoints", clients.log_reader(), keep=2), writer
 
 
-@pytest.fixture(params=["topic", "directory"])
+@pytest.fixture(params=["topic", "directory", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, FakeWriter]:
     in_topic, writer = topic_store()
-    return (in_topic if request.param == "topic" else DirectoryStore(tmp_path, keep=2)), writer
+    url = str(tmp_path) if request.param == "directory" else f"memory://{tmp_path.name}"
+    return (in_topic if request.param == "topic" else BlobStore(url, keep=2)), writer
 
 
 def test_a_checkpoint_comes_back_by_its_pointer_and_by_a_search(
@@ -207,26 +210,45 @@ def test_older_checkpoints_get_tombstones() -> None:
     assert gone == [[100, "manifest"], [100, 0]]
 
 
-def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
-    kept, (_, writer) = DirectoryStore(tmp_path), topic_store()
+@pytest.fixture(params=["local", "memory"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A directory, and what stands for an object store."""
+    return str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
+
+
+def test_a_missing_or_damaged_blob_is_told(url: str) -> None:
+    kept, (_, writer) = BlobStore(url), topic_store()
     pointer, _ = kept.save(writer, KEY, 100, b"data", [])
-    path = tmp_path / pointer["file"]
-    path.write_bytes(b"dada")
+    files, root = fsspec.core.url_to_fs(url)
+    files.pipe_file(f"{root}/{pointer['file']}", b"dada")
     with pytest.raises(ValueError, match="is damaged"):
         kept.load(KEY, pointer)
-    path.unlink()
-    with pytest.raises(ValueError, match="mount the directory"):
+    files.rm_file(f"{root}/{pointer['file']}")
+    with pytest.raises(ValueError, match="give all members of the group the store that wrote it"):
         kept.load(KEY, pointer)
 
 
-def test_orphans_go_after_a_week(tmp_path: Path) -> None:
-    now_s = 0.0
-    kept, (_, writer) = DirectoryStore(tmp_path, keep=1, now_s=lambda: now_s), topic_store()
+def test_orphans_go_after_a_week(url: str) -> None:
+    now_s = time.time()
+    kept, (_, writer) = BlobStore(url, keep=1, now_s=lambda: now_s), topic_store()
+    files, root = fsspec.core.url_to_fs(url)
     _, earlier = kept.save(writer, KEY, 100, b"one", [])
-    now_s = (tmp_path / next(tmp_path.iterdir()).name).stat().st_mtime + 1
     _, earlier = kept.save(writer, KEY, 200, b"two", earlier)
-    assert len(list(tmp_path.iterdir())) == 2
-    now_s += ORPHAN_AGE_S
+    assert len(files.ls(root)) == 2
+    now_s += ORPHAN_AGE_S + 60
     kept.save(writer, KEY, 300, b"three", earlier)
-    assert len(list(tmp_path.iterdir())) <= 2
     assert kept.search(KEY, 199) is None
+    assert kept.search(KEY, 300) is not None
+
+
+def test_the_same_checkpoint_saved_again_is_the_same_blob(url: str) -> None:
+    kept, (_, writer) = BlobStore(url), topic_store()
+    files, root = fsspec.core.url_to_fs(url)
+    first = kept.save(writer, KEY, 100, b"data", [])
+    assert kept.save(writer, KEY, 100, b"data", []) == first
+    assert len(files.ls(root)) == 1
+
+
+def test_a_store_that_cannot_be_opened_is_told() -> None:
+    with pytest.raises(ValueError, match="install what fsspec asks for"):
+        BlobStore("nowhere://bucket")

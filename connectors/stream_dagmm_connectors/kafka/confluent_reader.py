@@ -1,0 +1,294 @@
+"""The `Reader` of confluent-kafka: one member of a group; callbacks come on the thread that polls.
+
+The library's own position stops before a transaction's marker, so the positions are kept here: one
+beyond the last record, and at the end of a partition where the library says that it is.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import (
+    OFFSET_END,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from stream_dagmm_connectors.kafka.client import (
+    Aborted,
+    Committed,
+    Fatal,
+    Fetched,
+    Listener,
+    NotYet,
+    Offsets,
+    OutOfRange,
+    Place,
+)
+from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, of, trouble
+from stream_dagmm_connectors.kafka.connection import Connection, Timing
+
+Answer = TypeVar("Answer")
+
+SEEK_S = 5.0
+"""A partition that came a moment ago can be sought in once the library's threads know of it."""
+QUEUED_KILOBYTES = 32 << 10
+"""What it may fetch ahead, whatever the lag."""
+
+GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION)
+
+
+class ConfluentReader:
+    """One member of a group. Cooperative: what stays goes on while other partitions move."""
+
+    def __init__(
+        self, connection: Connection, timing: Timing, group: str, instance: str | None
+    ) -> None:
+        own: dict[str, Any] = {} if instance is None else {"group.instance.id": instance}
+        self._admin = AdminClient(configuration(connection), logger=LOG)
+        self._positions: dict[Place, int] = {}
+        self._ended: Fatal | None = None
+        self._consumer = Consumer(
+            {
+                **configuration(connection),
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                # A jump of the position is for us to decide, never for the client.
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": timing.session_timeout_ms,
+                "heartbeat.interval.ms": timing.heartbeat_interval_ms,
+                "max.poll.interval.ms": timing.max_poll_interval_ms,
+                "topic.metadata.refresh.interval.ms": 30_000,
+                "queued.max.messages.kbytes": QUEUED_KILOBYTES,
+                "error_cb": self._on_error,
+                **own,
+            },
+            logger=LOG,
+        )
+
+    def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
+        """Join the group at the next poll."""
+
+        def assigned(consumer: Consumer, came: list[TopicPartition]) -> None:
+            # At the end nothing is fetched before the pause; `seek` says where to begin.
+            places = [TopicPartition(one.topic, one.partition, OFFSET_END) for one in came]
+            consumer.incremental_assign(places)
+            consumer.pause(places)
+            listener.on_assigned(_places(came))
+
+        def revoked(consumer: Consumer, went: list[TopicPartition]) -> None:
+            listener.on_revoked(_places(went))
+            self._forget(went)
+
+        def lost(consumer: Consumer, went: list[TopicPartition]) -> None:
+            listener.on_lost(_places(went))
+            self._forget(went)
+
+        self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=lost)
+
+    def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
+        """Records by partition; `Fatal`, `OutOfRange`."""
+        got: dict[Place, list[Fetched]] = {}
+        # One that comes is not held up for others to come.
+        first = self._consumer.poll(timeout_ms / 1000)
+        messages = [] if first is None else [first]
+        if first is not None and at_most > 1:
+            messages += self._consumer.consume(at_most - 1, 0)
+        for message in messages:
+            if message.error() is None:
+                place = Place(message.topic() or "", message.partition() or 0)
+                got.setdefault(place, []).append(fetched(message))
+            else:
+                self._not_a_record(message)
+        for place, records in got.items():
+            reached = records[-1].offset + 1
+            self._positions[place] = max(reached, self._positions.get(place, 0))
+        if self._ended is not None:
+            raise self._ended
+        return got
+
+    def _not_a_record(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.code() == KafkaError._PARTITION_EOF:
+            place = Place(message.topic() or "", message.partition() or 0)
+            self._positions[place] = message.offset() or 0
+        elif error.code() in GONE:
+            raise OutOfRange(f"{message.topic()}-{message.partition()}: {error.str()}")
+        elif isinstance(found := trouble(error), Fatal):
+            raise found
+        # all else the client tries again by itself; the watchdog counts the time
+
+    def _on_error(self, error: KafkaError) -> None:
+        found = trouble(error)
+        if isinstance(found, Fatal):
+            self._ended = found
+
+    def _forget(self, went: list[TopicPartition]) -> None:
+        for place in _places(went):
+            self._positions.pop(place, None)
+        if went:
+            self._consumer.incremental_unassign(went)
+
+    def position(self, place: Place) -> int | None:
+        """The next offset that poll will look at."""
+        return self._positions.get(place)
+
+    def seen_end(self, place: Place) -> int | None:
+        """The high watermark of the last fetch."""
+        try:
+            found: Any = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        except (KafkaException, RuntimeError):  # not ours, or closed
+            return None
+        return None if found is None or found[1] < 0 else int(found[1])
+
+    def joined(self) -> bool:
+        """Whether the coordinator gave it a member id."""
+        try:
+            return bool(self._consumer.memberid())
+        except RuntimeError:  # closed
+            return False
+
+    def seek(self, place: Place, offset: int) -> None:
+        """Go on reading there."""
+        deadline_s = time.monotonic() + SEEK_S
+        while True:
+            try:
+                self._consumer.seek(TopicPartition(*place, offset))
+                break
+            except KafkaException as error:
+                if of(error).code() != KafkaError._STATE or time.monotonic() > deadline_s:
+                    raise trouble(of(error)) from error
+                time.sleep(0.005)
+        self._positions[place] = offset
+
+    def pause(self, places: Iterable[Place]) -> None:
+        """Give no record of these."""
+        if asked := [TopicPartition(*place) for place in places]:
+            self._consumer.pause(asked)
+
+    def resume(self, places: Iterable[Place]) -> None:
+        """Give records of these."""
+        if asked := [TopicPartition(*place) for place in places]:
+            self._consumer.resume(asked)
+
+    def committed(self, place: Place, timeout_ms: int) -> Committed | None:
+        """The stable committed offset."""
+        asked = [TopicPartition(*place)]
+        (found,) = self._ask(lambda: self._consumer.committed(asked, timeout=timeout_ms / 1000))
+        if found.error is not None:
+            raise trouble(found.error)
+        return None if found.offset < 0 else Committed(found.offset, _metadata(found))
+
+    def membership(self) -> object:
+        """Generation and member id as they are now."""
+        return self._consumer.consumer_group_metadata()
+
+    def beginning(self, place: Place, timeout_ms: int) -> int:
+        """The log's first offset."""
+        return first_and_end(self._admin, place, timeout_ms)[0]
+
+    def end(self, place: Place, timeout_ms: int) -> int:
+        """The offset after the last committed record."""
+        return first_and_end(self._admin, place, timeout_ms)[1]
+
+    def topic_id(self, topic: str, timeout_ms: int) -> str:
+        """The topic's UUID, in the form that kafka-python gives it."""
+        described = self._described(topic, timeout_ms)
+        if described is None:
+            return ""
+        high = described.topic_id.get_most_significant_bits() & (2**64 - 1)
+        low = described.topic_id.get_least_significant_bits() & (2**64 - 1)
+        return str(uuid.UUID(int=high << 64 | low))
+
+    def partitions(self, topic: str, timeout_ms: int) -> int:
+        """How many it has, asked anew each time."""
+        described = self._described(topic, timeout_ms)
+        return 0 if described is None else len(described.partitions)
+
+    def _described(self, topic: str, timeout_ms: int) -> Any:
+        within_s = timeout_ms / 1000
+        asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=within_s)
+        try:
+            return asked[topic].result(within_s + 1.0)
+        except TimeoutError as error:
+            raise NotYet(f"{topic}: no answer within {within_s:g} s") from error
+        except KafkaException as error:
+            if of(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise trouble(of(error), NotYet) from error
+
+    def commit(self, offsets: Offsets, timeout_ms: int) -> None:
+        """Commit outside any transaction; a stale member is `Aborted`."""
+        told = [TopicPartition(*place, c.offset, c.metadata) for place, c in offsets.items()]
+        done: Any = self._ask(lambda: self._consumer.commit(offsets=told, asynchronous=False))
+        for one in done or ():
+            if one.error is not None:
+                raise trouble(one.error)
+
+    def close(self, timeout_ms: int) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _ask(self, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except KafkaException as error:
+            raise trouble(of(error), Aborted) from error
+
+
+def first_and_end(admin: AdminClient, place: Place, timeout_ms: int) -> tuple[int, int]:
+    """The log's first offset, and the one after the last committed record; `NotYet`."""
+    asked, within_s, found = TopicPartition(*place), timeout_ms / 1000, list[int]()
+    spec: Any = OffsetSpec
+    for which in (spec.earliest(), spec.latest()):
+        futures = admin.list_offsets(
+            {asked: which},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=within_s,
+        )
+        try:
+            found.append(int(futures[asked].result(within_s + 1.0).offset))
+        except TimeoutError as error:
+            raise NotYet(f"{place}: no answer within {within_s:g} s") from error
+        except KafkaException as error:
+            raise trouble(of(error), NotYet) from error
+    return found[0], found[1]
+
+
+def _metadata(found: TopicPartition) -> str:
+    """What was committed beside an offset; nothing where somebody else wrote what the library
+    cannot read, which is then told as an offset that somebody moved."""
+    try:
+        return found.metadata or ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def fetched(message: Message) -> Fetched:
+    """A record of the library as ours."""
+    return Fetched(
+        message.offset() or 0,
+        message.value(),
+        message.key(),
+        tuple(message.headers() or ()),  # type: ignore[arg-type]
+        message.timestamp()[1],
+    )
+
+
+def _places(found: Iterable[TopicPartition]) -> list[Place]:
+    return [Place(one.topic, one.partition) for one in found]

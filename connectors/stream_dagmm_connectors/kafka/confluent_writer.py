@@ -1,0 +1,142 @@
+"""The `Writer` of confluent-kafka; every call of it has a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from stream_dagmm_connectors.kafka.client import (
+    Aborted,
+    Offsets,
+    Outgoing,
+    Place,
+    Trouble,
+    Undecided,
+)
+from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, of, trouble
+from stream_dagmm_connectors.kafka.connection import Connection, Timing
+
+MAX_REQUEST_BYTES = 4 << 20
+"""Beyond any record of ours; what a topic takes is the broker's to say."""
+
+
+class ConfluentWriter:
+    """One producer, transactional where it has an id."""
+
+    def __init__(
+        self, connection: Connection, timing: Timing, transactional_id: str | None
+    ) -> None:
+        self._answer_s = timing.answer_timeout_ms / 1000
+        self._transactional = transactional_id is not None
+        self._sent: list[Place] = []
+        self._arrived: defaultdict[Place, deque[int]] = defaultdict(deque)
+        self._refused: KafkaError | None = None
+        own: dict[str, Any] = {"message.timeout.ms": 2 * timing.answer_timeout_ms}
+        if transactional_id is not None:
+            own = {
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": timing.transaction_timeout_ms,
+            }
+        self._producer = Producer(
+            {
+                **configuration(connection),
+                "enable.idempotence": True,
+                "message.max.bytes": MAX_REQUEST_BYTES,
+                "batch.size": 256 << 10,
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 1_000_000,
+                **own,
+            },
+            logger=LOG,
+        )
+
+    def start(self) -> None:
+        """End what the last writer left open; `NotYet` while the brokers are at it."""
+        if self._transactional:
+            self._call(lambda: self._producer.init_transactions(self._answer_s))
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        if self._transactional:
+            self._call(self._producer.begin_transaction)
+
+    def send(self, records: Iterable[Outgoing]) -> None:
+        """Hand records over."""
+        produce, sent, arrived = self._producer.produce, self._sent, self._on_delivery
+        for record in records:
+            while True:
+                try:
+                    produce(
+                        record.place.topic,
+                        value=record.value,
+                        key=record.key,
+                        partition=record.place.partition,
+                        on_delivery=arrived,
+                        timestamp=record.timestamp_ms or 0,
+                        headers=list(record.headers),
+                    )
+                except BufferError:
+                    self._producer.poll(0.1)
+                    continue
+                except KafkaException as error:
+                    raise trouble(of(error)) from error
+                sent.append(record.place)
+                break
+        self._producer.poll(0)
+
+    def settle(self) -> list[int]:
+        """Offsets of all that was sent; `Aborted` where some of it did not arrive."""
+        sent, self._sent = self._sent, []
+        left = self._producer.flush(self._answer_s)
+        if self._refused is not None:
+            raise trouble(self._refused)
+        if left:
+            raise Aborted(f"{left} records were not acknowledged within {self._answer_s:g} s")
+        # Of one partition they arrive in the order in which they were sent.
+        offsets = [self._arrived[place].popleft() for place in sent]
+        self._arrived.clear()
+        return offsets
+
+    def send_offsets(self, offsets: Offsets, membership: object) -> None:
+        """Offsets into the transaction."""
+        if self._transactional:
+            told = [TopicPartition(*place, c.offset, c.metadata) for place, c in offsets.items()]
+            ask: Any = self._producer.send_offsets_to_transaction
+            self._call(lambda: ask(told, membership, self._answer_s))
+
+    def commit(self) -> None:
+        """Commit; whatever goes wrong here, the outcome is open."""
+        if self._transactional:
+            self._call(lambda: self._producer.commit_transaction(self._answer_s), Undecided)
+
+    def abort(self) -> None:
+        """Give the transaction up."""
+        self._sent = []
+        if self._transactional:
+            self._call(lambda: self._producer.abort_transaction(self._answer_s))
+
+    def close(self) -> None:
+        """Release it at once: what it still holds is thrown away, not sent."""
+        with contextlib.suppress(KafkaException):
+            self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+            self._producer.poll(0)
+
+    def _call(self, call: Callable[[], object], otherwise: type[Trouble] = Aborted) -> None:
+        try:
+            call()
+        except KafkaException as error:
+            if self._refused is not None:  # what a transaction went wrong over says more
+                raise trouble(self._refused, otherwise) from error
+            found = trouble(of(error), otherwise)
+            raise otherwise(str(found)) if otherwise is Undecided else found from error
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            place = Place(message.topic() or "", message.partition() or 0)
+            self._arrived[place].append(message.offset() or 0)
+        elif self._refused is None:
+            self._refused = error
