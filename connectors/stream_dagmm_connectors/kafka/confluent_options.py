@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -28,6 +30,7 @@ FATAL = frozenset(
     getattr(KafkaError, name)
     for name in (
         "_AUTHENTICATION",
+        "_FATAL",
         "_INVALID_ARG",
         "_SSL",
         "_UNKNOWN_PARTITION",
@@ -108,3 +111,21 @@ def of(error: KafkaException) -> KafkaError:
     """What an exception carries."""
     held: KafkaError = error.args[0]
     return held
+
+
+@contextmanager
+def sorted_out(otherwise: type[Trouble] = Aborted) -> Iterator[None]:
+    """What the library raises within, as one of ours.
+
+    A fatal error of a client comes out of whatever polls next; where a callback ran meanwhile, as
+    a `SystemError` on top of it.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        raise trouble(of(error), otherwise) from error
+    except SystemError as error:
+        cause = error.__cause__
+        if not isinstance(cause, KafkaException):
+            raise
+        raise trouble(of(cause), otherwise) from error

@@ -25,7 +25,6 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from stream_dagmm_connectors.kafka.client import (
-    Aborted,
     Committed,
     Fatal,
     Fetched,
@@ -35,7 +34,13 @@ from stream_dagmm_connectors.kafka.client import (
     OutOfRange,
     Place,
 )
-from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, of, trouble
+from stream_dagmm_connectors.kafka.confluent_options import (
+    LOG,
+    configuration,
+    of,
+    sorted_out,
+    trouble,
+)
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 
 Answer = TypeVar("Answer")
@@ -102,11 +107,12 @@ class ConfluentReader:
     def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
         """Records by partition; `Fatal`, `OutOfRange`."""
         got: dict[Place, list[Fetched]] = {}
-        # One that comes is not held up for others to come.
-        first = self._consumer.poll(timeout_ms / 1000)
-        messages = [] if first is None else [first]
-        if first is not None and at_most > 1:
-            messages += self._consumer.consume(at_most - 1, 0)
+        with sorted_out():
+            # One that comes is not held up for others to come.
+            first = self._consumer.poll(timeout_ms / 1000)
+            messages = [] if first is None else [first]
+            if first is not None and at_most > 1:
+                messages += self._consumer.consume(at_most - 1, 0)
         for message in messages:
             if message.error() is None:
                 place = Place(message.topic() or "", message.partition() or 0)
@@ -245,10 +251,8 @@ class ConfluentReader:
         self._consumer.close()
 
     def _ask(self, ask: Callable[[], Answer]) -> Answer:
-        try:
+        with sorted_out():
             return ask()
-        except KafkaException as error:
-            raise trouble(of(error), Aborted) from error
 
 
 def first_and_end(admin: AdminClient, place: Place, timeout_ms: int) -> tuple[int, int]:

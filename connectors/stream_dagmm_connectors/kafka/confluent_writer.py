@@ -7,17 +7,18 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
+    Fatal,
     Offsets,
     Outgoing,
     Place,
     Trouble,
     Undecided,
 )
-from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, of, trouble
+from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, sorted_out, trouble
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 
 MAX_REQUEST_BYTES = 4 << 20
@@ -66,6 +67,10 @@ class ConfluentWriter:
 
     def send(self, records: Iterable[Outgoing]) -> None:
         """Hand records over."""
+        with sorted_out():
+            self._hand_over(records)
+
+    def _hand_over(self, records: Iterable[Outgoing]) -> None:
         produce, sent, arrived = self._producer.produce, self._sent, self._on_delivery
         for record in records:
             while True:
@@ -82,8 +87,6 @@ class ConfluentWriter:
                 except BufferError:
                     self._producer.poll(0.1)
                     continue
-                except KafkaException as error:
-                    raise trouble(of(error)) from error
                 sent.append(record.place)
                 break
         self._producer.poll(0)
@@ -91,7 +94,8 @@ class ConfluentWriter:
     def settle(self) -> list[int]:
         """Offsets of all that was sent; `Aborted` where some of it did not arrive."""
         sent, self._sent = self._sent, []
-        left = self._producer.flush(self._answer_s)
+        with sorted_out():
+            left = self._producer.flush(self._answer_s)
         if self._refused is not None:
             raise trouble(self._refused)
         if left:
@@ -121,18 +125,20 @@ class ConfluentWriter:
 
     def close(self) -> None:
         """Release it at once: what it still holds is thrown away, not sent."""
-        with contextlib.suppress(KafkaException):
+        with contextlib.suppress(Trouble), sorted_out():
             self._producer.purge(in_queue=True, in_flight=True, blocking=False)
             self._producer.poll(0)
 
     def _call(self, call: Callable[[], object], otherwise: type[Trouble] = Aborted) -> None:
         try:
-            call()
-        except KafkaException as error:
+            with sorted_out(otherwise):
+                call()
+        except Fatal:
+            raise
+        except Trouble as error:
             if self._refused is not None:  # what a transaction went wrong over says more
                 raise trouble(self._refused, otherwise) from error
-            found = trouble(of(error), otherwise)
-            raise otherwise(str(found)) if otherwise is Undecided else found from error
+            raise otherwise(str(error)) if otherwise is Undecided else error from error
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
