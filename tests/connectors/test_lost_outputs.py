@@ -48,6 +48,17 @@ def test_a_disk_that_fills_up_is_named_and_with_room_the_same_command_goes_on(
     assert out.read_bytes() == whole.read_bytes()
 
 
+def test_a_disk_that_is_full_from_the_start_leaves_nothing_in_the_way_of_the_next_try(
+    events: Path, tmp_path: Path
+) -> None:
+    out, state = str(tmp_path / "scored.jsonl"), tmp_path / "state"
+    words = ["replay", str(events), *PLAIN, "--label", "y", "--out", out, "--resume", str(state)]
+    full = subprocess.run([*CLI, *words], capture_output=True, preexec_fn=hardly_any_room)
+    said = f"stream-dagmm: {state / 'run.checkpoint'} cannot be written: File too large\n"
+    assert (full.returncode, full.stderr.decode()) == (1, said)
+    assert CliRunner().invoke(main, words).exit_code == 0
+
+
 def test_a_reader_of_standard_output_that_leaves_ends_the_run(events: Path) -> None:
     process = subprocess.Popen(
         [*CLI, "replay", str(events), *PLAIN, "--out", "-"],
