@@ -126,7 +126,7 @@ def delay(law: str, change: str, method: Callable[[Floats], Signals]) -> str:
 
 
 def cost(method: Callable[[Floats], Signals]) -> float:
-    """Microseconds per event; of ours the p-values are the most, a `Drift` alone takes a tenth."""
+    """Microseconds per event; of ours the p-values are the most, a `Drift` alone takes a sixth."""
     scores = np.random.default_rng(3).normal(size=LONG // 5)
     before = time.process_time()
     method(scores)
