@@ -240,7 +240,7 @@ class BlockDetector(base.AnomalyDetector):
             "stream-dagmm": version("stream-dagmm"),
             "torch": torch.__version__,
             "numpy": np.__version__,
-            "cpu": torch.backends.cpu.get_cpu_capability(),
+            "cpu": _cpu(),
             "threads": str(torch.get_num_threads()),
         }
 
@@ -286,3 +286,14 @@ class BlockDetector(base.AnomalyDetector):
         return explanation.contributions(
             lambda variants: self._score(listed(variants), context), present(event)
         )
+
+
+def _cpu() -> str:
+    """The instruction set that torch uses, and NumPy's where that is another."""
+    torch_has = torch.backends.cpu.get_cpu_capability()
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    wide = {"X86_V4", "AVX512F", "AVX512_SKX"}.intersection(found)
+    numpy_has = (
+        "AVX512" if wide else "AVX2" if {"X86_V3", "AVX2"}.intersection(found) else "DEFAULT"
+    )
+    return torch_has if torch_has == numpy_has else f"{torch_has}, NumPy {numpy_has}"

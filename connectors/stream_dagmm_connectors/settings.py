@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stream_dagmm_connectors.capability import Capability
 from stream_dagmm_connectors.kafka.connection import Connection
 from stream_dagmm_connectors.kafka.options import SERVERS, Security
 from stream_dagmm_connectors.loading import PREFIX, load_as
@@ -55,6 +56,12 @@ class ScoringSettings(BaseSettings):
     detector_options: dict[str, Any] = Field(
         default_factory=dict,
         description="further arguments of the detector, as a table of --config",
+    )
+
+    cpu_capability: Capability | None = Field(
+        None,
+        description="instruction set of all arithmetic, so that machines of several kinds give the "
+        "same bits (default: all that this processor has)",
     )
 
     @field_validator("half_life", "alarm_rate", "explain_below")

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from stream_dagmm_connectors import serving
 from stream_dagmm_connectors import settings as told
+from stream_dagmm_connectors.capability import pin
 from stream_dagmm_connectors.kafka.options import Security
 from stream_dagmm_connectors.loading import PREFIX, flag_of, load_as
 
@@ -122,7 +123,9 @@ def perform(
 ) -> None:
     """Act on the settings that were said; what is wrong ends the process with its exit code."""
     try:
-        act(load_as(kind, said(context, given), config))
+        settings = load_as(kind, said(context, given), config)
+        pin(settings.cpu_capability)
+        act(settings)
     except ValueError as error:
         leave(WRONG_USAGE, str(error))
     except serving.CannotGoOn as error:

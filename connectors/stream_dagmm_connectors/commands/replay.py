@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import click
 
 from stream_dagmm_connectors import settings as told
+from stream_dagmm_connectors.capability import pin
 from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave, options, said
 from stream_dagmm_connectors.durable import CannotWrite
 
@@ -51,6 +52,7 @@ def replay(context: click.Context, /, config: Path | None, **given: Any) -> None
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         settings = told.load(said(context, given), config)
+        pin(settings.cpu_capability)
         if settings.against is not None:
             _compare(settings)
     except ValueError as error:
