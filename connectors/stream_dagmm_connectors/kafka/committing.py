@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoints import Key
-from stream_dagmm_connectors.kafka.client import Place, Reader
+from stream_dagmm_connectors.kafka.client import NotYet, Place, Reader
 from stream_dagmm_connectors.kafka.delivery import Delivery, Save
 from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.pacing import Pace
@@ -26,6 +26,7 @@ class Committing:
         *,
         key: Callable[[Place, Progress], Key],
         heard: Callable[[], None],
+        same_topics: Callable[[Collection[Place]], bool],
         saved: Callable[[Place, int], None],
         keeps: bool = True,
     ) -> None:
@@ -36,6 +37,7 @@ class Committing:
         self._clock = clock
         self._key = key
         self._heard = heard
+        self._same_topics = same_topics
         self._keeps = keeps
         """Whether models are saved at all; without, a restore learns from the log's start."""
         self._saved = saved
@@ -49,11 +51,14 @@ class Committing:
         """Commit when enough has gathered or enough time has passed, with the checkpoints due."""
         waited_ms = 1000 * (self._clock() - self._committed_s)
         full = self._delivery.waiting >= self._pace.commit_every_records
-        if full or (waited_ms >= self._pace.commit_every_ms and self._behind()):
-            every = self._pace.checkpoint_every
-            models, saved = self._ours.models, self._ours.saved
-            due = [p for p in self._ours.live if models[p].progress.records - saved[p] >= every]
-            self.now(save=due)
+        if full or waited_ms >= self._pace.commit_every_ms:
+            self.now(save=[place for place in self._ours.live if self._due(place)])
+
+    def _due(self, place: Place) -> bool:
+        """Whether a checkpoint is: after so many records, and soon after the first commit, so that
+        something is left to show that the group was here."""
+        records = self._ours.models[place].progress.records - self._ours.saved[place]
+        return records >= self._pace.checkpoint_every or self._delivery.stand(place).pointer is None
 
     def _behind(self) -> bool:
         """Whether committing would say anything new, markers that were passed included: else the
@@ -76,7 +81,8 @@ class Committing:
 
     def now(self, save: Sequence[Place]) -> bool:
         """Commit what there is, and checkpoints of these; whether nothing is left to commit."""
-        save = save if self._keeps else ()
+        # A checkpoint shows that something was committed before, whatever became of the offsets.
+        save = [p for p in save if self._keeps and self._delivery.stand(p).offset is not None]
         if not save and not self.revoking and not self._behind():
             return True
         progress = {}
@@ -86,6 +92,11 @@ class Committing:
                 progress[place] = (self._ours.models[place].progress, reached)
         if not progress and not self._delivery.dirty:
             return True
+        try:
+            if not self._same_topics(progress):
+                return False
+        except NotYet:
+            return False
         saves = {place: self._save(place) for place in save}
         done = self._delivery.commit(progress, saves)
         if done:

@@ -70,5 +70,7 @@ class Timing:
     max_poll_interval_ms: int = 60_000
     transaction_timeout_ms: int = 10_000
     request_timeout_ms: int = 30_000
+    metadata_max_age_ms: int = 30_000
+    """How long partitions that were added may go unnoticed."""
     answer_timeout_ms: int = 8_000
     """The longest that a call to the brokers may hold up the loop; below the session's."""

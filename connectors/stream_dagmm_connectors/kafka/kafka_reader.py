@@ -17,7 +17,7 @@ from kafka import (
     TopicPartition,
 )
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
@@ -53,6 +53,7 @@ class KafkaReader:
         self._instance = instance
         self._admin: KafkaAdminClient | None = None
         self._relay: _Relay | None = None
+        self._lost: str | None = None
         self._consumer = KafkaConsumer(
             **connection.options(),
             group_id=group,
@@ -69,7 +70,7 @@ class KafkaReader:
             heartbeat_interval_ms=timing.heartbeat_interval_ms,
             max_poll_interval_ms=timing.max_poll_interval_ms,
             request_timeout_ms=timing.request_timeout_ms,
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=timing.metadata_max_age_ms,
         )
 
     def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
@@ -87,9 +88,13 @@ class KafkaReader:
                 f"FencedInstanceIdError: another process took the name {self._instance} in the "
                 "group; give each process a --group-instance-id of its own"
             )
+        self._finish_joining()
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            raise OutOfRange(lost)
         try:
             got = self._consumer.poll(timeout_ms=timeout_ms, max_records=at_most)
-        except OffsetOutOfRangeError as error:
+        except (OffsetOutOfRangeError, LogTruncationError) as error:
             raise OutOfRange(str(error)) from error
         except KafkaError as error:
             if classify(error) == "fatal":
@@ -99,6 +104,15 @@ class KafkaReader:
             Place(place.topic, place.partition): [_fetched(record) for record in records]
             for place, records in got.items()
         }
+
+    def _finish_joining(self) -> None:
+        """A rebalance that began must be brought to its end. One that begins because partitions
+        were added is forgotten by kafka-python 3.0 when a poll ends before the answer comes: it
+        looks as if nothing had changed, no heart beats, and the partitions never arrive."""
+        coordinator = self._consumer._coordinator
+        with coordinator._lock:
+            if coordinator.rejoining:
+                coordinator.request_rejoin()
 
     def _displaced(self) -> bool:
         """Whether the coordinator said so to a heartbeat. kafka-python 3.0 then stops beating
@@ -110,7 +124,11 @@ class KafkaReader:
 
     def position(self, place: Place) -> int | None:
         """The next offset that poll will look at."""
-        position: int | None = self._consumer.position(TopicPartition(*place), timeout_ms=100)
+        try:
+            position: int | None = self._consumer.position(TopicPartition(*place), timeout_ms=100)
+        except LogTruncationError as error:
+            self._lost = str(error)  # said only once; the next poll passes it on
+            return None
         return position
 
     def seen_end(self, place: Place) -> int | None:

@@ -40,6 +40,7 @@ class KafkaWriter:
         self._answer_s = timing.answer_timeout_ms / 1000
         self._transactional = transactional_id is not None
         self._sent: list[Any] = []
+        self._used = False
         own = {"transactional_id": transactional_id} if self._transactional else {}
         try:
             self._producer = KafkaProducer(
@@ -92,7 +93,8 @@ class KafkaWriter:
         except KafkaError as error:
             raise _of(self._behind(error), Aborted) from error
         except ValueError as error:  # an unknown partition
-            raise Fatal(str(error)) from error
+            # Added since this producer last looked, which the next one will see; or not there.
+            raise (Aborted if self._used else Fatal)(str(error)) from error
 
     def settle(self) -> list[int]:
         """Offsets of all that was sent; every single record's answer is looked at, since a
@@ -100,9 +102,11 @@ class KafkaWriter:
         sent, self._sent = self._sent, []
         try:
             self._producer.flush(timeout=self._answer_s)
-            return [future.get(timeout=self._answer_s).offset for future in sent]
+            offsets = [future.get(timeout=self._answer_s).offset for future in sent]
         except KafkaError as error:
             raise _of(self._behind(error), Aborted) from error
+        self._used = self._used or bool(offsets)
+        return offsets
 
     def send_offsets(self, offsets: Offsets, membership: object) -> None:
         """Offsets into the transaction."""

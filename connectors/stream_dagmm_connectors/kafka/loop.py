@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from stream_dagmm_connectors.kafka.checkpoints import Store
 from stream_dagmm_connectors.kafka.client import (
@@ -61,7 +61,7 @@ class Scoring:
         self.meter = Meter() if meter is None else meter
         self._clock = clock
         self._topics = list(topics)
-        self._restorer = Restorer(self._reader, store, recipe, group, policies or {})
+        self._restorer = Restorer(self._reader, store, recipe, group, policies or {}, self._topics)
         self.delivery = Delivery(
             clients,
             self._reader,
@@ -84,12 +84,13 @@ class Scoring:
             self._pace,
             clock,
             key=self._restorer.key,
+            same_topics=self._same_topics,
             heard=self.watchdog.heard,
             keeps=store is not None,
             saved=self.meter.saved,
         )
         self._stopping = False
-        self._fatal: Fatal | None = None
+        self._fatal: Fatal | Stopped | None = None
         """What went wrong in a callback, whose errors the client keeps to itself."""
 
     def _enter(self, phase: Phase) -> None:
@@ -176,7 +177,7 @@ class Scoring:
             self._committing.revoking = True
             try:
                 self._committing.now(save=[place for place in going if place in self.ours.live])
-            except Fatal as error:
+            except (Fatal, Stopped) as error:
                 self._fatal = error
             finally:
                 self._committing.revoking = False
@@ -288,16 +289,38 @@ class Scoring:
 
     def _out_of_range(self, said: str) -> None:
         """Say which records are gone. What the brokers cannot answer now, the next poll asks."""
+        with contextlib.suppress(NotYet):
+            self._same_topics(list(self.ours.models))
         for place, model in self.ours.models.items():
             at = model.progress.next_offset
             with contextlib.suppress(NotYet):
-                first = self._reader.beginning(place, 1_000)
-                if at < first:
+                first, end = self._reader.beginning(place, 1_000), self._reader.end(place, 1_000)
+                if not first <= at <= end:
                     raise Stopped(
-                        f"{place}: the log begins at {first}, and offset {at} was not scored yet: "
-                        f"records were deleted ({said}); start again with --on-lost-history "
-                        "new-lineage to go on at the first that is left"
+                        f"{place}: the log is from {first} to {end}, and the next to score is "
+                        f"{at}: records were deleted or lost ({said}); start again with "
+                        "--on-lost-history new-lineage to go on with those that are left"
                     )
+
+    def _same_topics(self, places: Collection[Place]) -> bool:
+        """Whether the topics are the ones that these partitions' models learn; `NotYet`. Asked
+        before each commit, since nothing else tells a topic made anew while its offsets fit: a
+        client goes on in the new log where it stood in the old one."""
+        ids = {topic: self._reader.topic_id(topic, 1_000) for topic in {p.topic for p in places}}
+        other = [p for p in places if ids[p.topic] != self.ours.models[p].progress.topic_id]
+        for place in other:
+            was, now = self.ours.models[place].progress.topic_id, ids[place.topic]
+            found = f"topic {now} of that name" if now else "no topic of that name"
+            surprise = Surprise(
+                "new-topic",
+                f"its model learned topic {was}, and there is {found} now (deleted, or deleted and "
+                "made again); nothing of the new one was committed",
+            )
+            self._restorer.allow(place, surprise)
+        self._let_go(other)
+        self._reader.pause(other)
+        self._expect(other)
+        return not other
 
     # -- commit and recover ---------------------------------------------------------------------
 

@@ -122,6 +122,9 @@ class RunOptions(NamedTopics):
     on_new_configuration: Policy = Field("fail", description="when the options have changed")
     on_new_arithmetic: Policy = Field("fail", description="when versions or processors have")
     on_moved_offsets: Policy = Field("fail", description="when somebody moved the group's offsets")
+    on_missing_offsets: Policy = Field(
+        "fail", description="when the group has no offsets though there are checkpoints"
+    )
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="serve /metrics, /healthz and /readyz on this port"
     )
@@ -155,6 +158,7 @@ class RunOptions(NamedTopics):
             "new-configuration": self.on_new_configuration,
             "new-arithmetic": self.on_new_arithmetic,
             "moved-offsets": self.on_moved_offsets,
+            "missing-offsets": self.on_missing_offsets,
         }
 
     def timing(self) -> Timing:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["lost-history", "new-topic", "new-configuration", "new-arithmetic", "moved-offsets"]
+Kind = Literal[
+    "lost-history",
+    "new-topic",
+    "new-configuration",
+    "new-arithmetic",
+    "moved-offsets",
+    "missing-offsets",
+]
 """In what a partition may not be as it was left."""
 
 Policy = Literal["fail", "new-lineage"]

@@ -9,7 +9,7 @@ a new lineage there. Nothing jumps quietly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from stream_dagmm import checkpoint
@@ -55,41 +55,98 @@ class Restorer:
         recipe: Recipe,
         group: str,
         policies: Mapping[Kind, Policy],
+        topics: Sequence[str] = (),
     ) -> None:
         self._reader = reader
         self._store = store
         self._recipe = recipe
         self._group = group
         self._policies = policies
+        self._topics = topics
+        self._seen: dict[str, str] = {}
 
     def begin(self, place: Place) -> Begun:
         """The model of a partition; `NotYet` while a transaction on it is open or brokers do not
         answer, `Stopped` for a surprise whose policy is to fail."""
         topic_id = self._reader.topic_id(place.topic, ANSWER_MS)
+        self._refuse_narrow(place)
         committed = self._reader.committed(place, ANSWER_MS)
         first = self._reader.beginning(place, ANSWER_MS)
-        if committed is None:
-            model = PartitionModel(self._recipe, place, topic_id, first)
-            return Begun(model, None, Stand(None, None, []), first)
         try:
+            if committed is None:
+                self._refuse_forgotten(place, topic_id, first)
+                return self._fresh(place, topic_id, first)
             return self._continued(place, topic_id, committed, first)
         except Surprise as surprise:
             return self.anew(place, committed, surprise)
 
-    def anew(self, place: Place, committed: Committed, surprise: Surprise) -> Begun:
-        """A model of a new lineage from the committed offset on, if the policy says so."""
-        if self._policies.get(surprise.kind, "fail") == "fail":
-            raise Stopped(
-                f"{place}: {surprise}; to begin a new model there, say "
-                f"--on-{surprise.kind} new-lineage"
-            ) from surprise
+    def anew(self, place: Place, committed: Committed | None, surprise: Surprise) -> Begun:
+        """A model of a new lineage, from the committed offset on or from the first that is left, if
+        the policy says so."""
+        self.allow(place, surprise)
         topic_id = self._reader.topic_id(place.topic, ANSWER_MS)
         first = self._reader.beginning(place, ANSWER_MS)
+        if committed is None:
+            return self._fresh(place, topic_id, first)
         read = read_metadata(*committed)
         parent = None if read is None else read[0].lineage
         start = max(first, min(committed.offset, self._reader.end(place, ANSWER_MS)))
         model = PartitionModel(self._recipe, place, topic_id, start, parent)
         return Begun(model, None, Stand(committed.offset, None, []), start)
+
+    def allow(self, place: Place, surprise: Surprise) -> None:
+        """`Stopped` unless the policy is to go on with a new lineage."""
+        if self._policies.get(surprise.kind, "fail") == "fail":
+            raise Stopped(
+                f"{place}: {surprise}; to begin a new model there, say "
+                f"--on-{surprise.kind} new-lineage"
+            ) from surprise
+
+    def _fresh(self, place: Place, topic_id: str, first: int) -> Begun:
+        model = PartitionModel(self._recipe, place, topic_id, first)
+        return Begun(model, None, Stand(None, None, []), first)
+
+    def _refuse_narrow(self, place: Place) -> None:
+        """Partitions may be added to the input at any time; the outputs must be as wide."""
+        for topic in (self._recipe.output, self._recipe.dead_letters):
+            count = self._reader.partitions(topic, ANSWER_MS)
+            if count <= place.partition:
+                raise Stopped(
+                    f"{place} goes to the partition of its number, and {topic} has {count} "
+                    f"partitions; give it more, then start again: kafka-topics.sh --alter --topic "
+                    f"{topic} --partitions {place.partition + 1}"
+                )
+
+    def _refuse_forgotten(self, place: Place, topic_id: str, first: int) -> None:
+        """A group without offsets that has checkpoints did not come for the first time, and a topic
+        that this process knew as another one did not either."""
+        before = self._seen.setdefault(place.topic, topic_id)
+        if before != topic_id:
+            raise Surprise(
+                "new-topic",
+                f"this process learned topic {before}, this one of the same name is {topic_id} "
+                f"(deleted and made again); it would begin at offset {first}",
+            )
+        if self._store is None:
+            return
+        kept = self._store.listed(self._group, topic_id, place.partition)
+        if kept:
+            raise Surprise(
+                "missing-offsets",
+                f"group {self._group} has committed nothing, and checkpoints of it reach offset "
+                f"{kept[-1].offset} (its offsets expired or were deleted); it would score the log "
+                f"again from offset {first}",
+            )
+        known = {self._reader.topic_id(topic, ANSWER_MS) for topic in self._topics}
+        others = self._store.topic_ids(self._group, place.partition) - known
+        if others:
+            raise Surprise(
+                "new-topic",
+                f"group {self._group} has committed nothing, and its checkpoints of partition "
+                f"{place.partition} are of topic {', '.join(sorted(others))}, this one is "
+                f"{topic_id} (deleted and made again, or another input before); it would begin at "
+                f"offset {first}",
+            )
 
     def key(self, place: Place, progress: Progress) -> Key:
         """The name of a model's checkpoints."""

@@ -9,7 +9,7 @@ import pytest
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.client import Clients
 from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
-from stream_dagmm_connectors.kafka.connection import Connection
+from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.pacing import Pace
@@ -36,9 +36,11 @@ def scoring(
     made: Recipe,
     pace: Pace = QUICK,
     kind: Callable[..., Clients] = KafkaClients,
+    metadata_max_age_ms: int = 30_000,
     **options: Any,
 ) -> Scoring:
-    clients = kind(Connection(broker.bootstrap), group=f"{topics.events}-group")
+    timing = Timing(metadata_max_age_ms=metadata_max_age_ms)
+    clients = kind(Connection(broker.bootstrap), timing, group=f"{topics.events}-group")
     return Scoring(
         clients,
         TopicStore(topics.checkpoints, clients.log_reader(), keep=2),
