@@ -18,6 +18,7 @@ from stream_dagmm_connectors.kafka.client import Fetched, Headers, LogReader, Ou
 from stream_dagmm_connectors.kafka.outgoing import PREFIX
 from stream_dagmm_connectors.kafka.outside import Outside, pieces, unstoppable
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
+from stream_dagmm_connectors.kafka.positions import Progress
 from stream_dagmm_connectors.kafka.restoring import Surprise, again
 
 SAME, DIFFERS, NOT_COMPARED = 0, 1, 2
@@ -60,8 +61,21 @@ def audit(outside: Outside, asked: Address, against: str, given: Recipe) -> Verd
     """Compare; `Trouble` where brokers do not answer, `ValueError` for a range that never was."""
     log, output = outside.clients.log_reader(), outside.clients.log_reader()
     try:
-        wanted = _emitted_range(outside, resolve(asked, log))
-        return _audited(outside, wanted, Place(against, wanted.place.partition), given, log, output)
+        wanted = resolve(asked, log)
+        committed = _committed(outside, wanted)
+        wanted = wanted._replace(end=min(wanted.end, committed.next_offset))
+        to = Place(against, wanted.place.partition)
+        lineage, begins_at = _lineage(output, to, wanted) or (committed.lineage, 0)
+        rows = _rows(output, to, begins_at, wanted, lineage)
+        model = _model(outside, wanted, lineage, unstoppable(given, against))
+        started = model.progress.next_offset
+        outside.relearn(model, wanted.first)
+        count = _compare(model, log, wanted, rows, trimmed=output.range(to)[0] > 0)
+        return Verdict(
+            SAME,
+            f"same: {count} events of {wanted.place} from offset {wanted.first} to {wanted.end}, "
+            f"lineage {lineage}, learned again from offset {started}",
+        )
     except Gone as gone:
         return Verdict(NOT_COMPARED, f"could not compare (history gone): {gone}")
     except Surprise as surprise:
@@ -73,51 +87,45 @@ def audit(outside: Outside, asked: Address, against: str, given: Recipe) -> Verd
         output.close()
 
 
-def _emitted_range(outside: Outside, wanted: Range) -> Range:
-    """As far as the group has come: what it has not scored yet cannot be compared."""
+def _committed(outside: Outside, wanted: Range) -> Progress:
+    """How far the group has come: what it has not scored yet cannot be compared."""
     committed = outside.committed(wanted.place)
     if committed is None:
         raise Surprise(
             "new-configuration",
             f"group {outside.group} has committed nothing of ours for {wanted.place}; say --group",
         )
-    return wanted._replace(end=min(wanted.end, committed[0].next_offset))
+    if wanted.first >= committed[0].next_offset:
+        raise ValueError(
+            f"group {outside.group} has scored {wanted.place} up to offset "
+            f"{committed[0].next_offset}, got from={wanted.first}; take an earlier one"
+        )
+    return committed[0]
 
 
-def _audited(
-    outside: Outside,
-    wanted: Range,
-    against: Place,
-    given: Recipe,
-    log: LogReader,
-    output: LogReader,
-) -> Verdict:
-    lineage, begins_at = _lineage(output, against, wanted)
-    given = unstoppable(given, against.topic)
+def _model(outside: Outside, wanted: Range, lineage: str, given: Recipe) -> PartitionModel:
+    """The lineage's model at the newest checkpoint at or before the range."""
     recipe, was = outside.lineage(wanted.place, lineage, given)
     model = again(recipe, wanted.place, was)
+    if was.start > wanted.first:
+        raise Surprise(
+            "new-configuration",
+            f"lineage {lineage} began at offset {was.start}; compare from there",
+        )
     outside.forward(model, recipe, wanted.first)
-    started = model.progress.next_offset
-    rows = _rows(output, against, begins_at, wanted, lineage)
-    outside.relearn(model, wanted.first)
-    count = _compare(model, log, wanted, rows, trimmed=output.range(against)[0] > 0)
-    return Verdict(
-        SAME,
-        f"same: {count} events of {wanted.place} from offset {wanted.first} to {wanted.end}, "
-        f"lineage {lineage}, learned again from offset {started}",
-    )
+    return model
 
 
-def _lineage(output: LogReader, against: Place, wanted: Range) -> tuple[str, int]:
-    """The one lineage that scored the range, and where in the output its rows begin."""
+def _lineage(output: LogReader, against: Place, wanted: Range) -> tuple[str, int] | None:
+    """The one lineage that scored the range, and where in the output its rows begin; None where
+    there are none."""
     first, _ = output.range(against)
     spans: dict[str, Span] = {}
     for row in _rows(output, against, first, wanted):
         span = spans.setdefault(row.lineage, Span(row.offset, row.offset, row.record.offset))
         span.first, span.last = min(span.first, row.offset), max(span.last, row.offset)
     if not spans:
-        gone = f", which begins at offset {first}," if first else ""
-        raise Surprise("lost-history", f"{against}{gone} holds no event of the range")
+        return None
     *others, newest = spans  # in the order of the output
     here = spans[newest]
     # Rows of the same offsets are of a former topic of that name, or of one that was rewound.
@@ -135,7 +143,8 @@ def _rows(
 ) -> Iterator[Emitted]:
     """Rows of the output about events of the range, a repeat (at least once) left out."""
     last: dict[str, int] = {}
-    for records in pieces(output, against, first, output.range(against)[1]):
+    begins, ends = output.range(against)
+    for records in pieces(output, against, max(first, begins), ends):
         for record in records:
             row = _about(record, wanted)
             if row is not None and lineage in (None, row.lineage):
@@ -164,7 +173,7 @@ def _compare(
     row = next(rows, None)
     for records in pieces(log, place, wanted.first, wanted.end):
         came = {record.offset: record for record in records}
-        for out in model.score(records):
+        for out in model.score(model.progress.counted(records)):
             if not out.place.topic:
                 continue  # a dead letter
             offset = _offset(out)

@@ -20,7 +20,7 @@ from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
 from tests.connectors.kafka.fakes import FakeClients, FakeKafka, Trap
 from tests.connectors.kafka.streams import delete_before, event, fill, make_topics, read, recipe
-from tests.connectors.kafka.test_crash_points import EVENTS, RECIPE, fresh, process, run
+from tests.connectors.kafka.test_crash_points import DONE, EVENTS, RECIPE, fresh, process, run
 from tests.connectors.kafka.test_loop import run_until, scored_up_to, scoring
 from tests.connectors.kafka.test_replay import command
 
@@ -108,6 +108,10 @@ def other_fingerprint(kafka: FakeKafka) -> None:
     kafka.logs.pop(Place("checkpoints", 0))
 
 
+def output_cut(kafka: FakeKafka) -> None:
+    kafka.begins[SCORED] = 20
+
+
 def other_lineage(kafka: FakeKafka) -> None:
     was = kafka.offsets[FIRST]
     words = orjson.loads(was.metadata) | {"lineage": "0" * 16}
@@ -122,7 +126,7 @@ def other_lineage(kafka: FakeKafka) -> None:
         (compacted, "could not compare (history gone): events-0@12 was emitted"),
         (other_fingerprint, "could not compare (fingerprint): arithmetic 0000000000000000"),
         (other_lineage, "could not compare (lineage): no checkpoint of lineage"),
-        (lambda kafka: kafka.logs.pop(SCORED), "could not compare (history gone): scored-0"),
+        (output_cut, "could not compare (history gone): events-0@10 is not in the output any"),
         (lambda kafka: kafka.offsets.clear(), "could not compare (lineage): group group"),
     ],
 )
@@ -134,6 +138,20 @@ def test_what_cannot_be_compared_says_what_is_missing(
     verdict = audited(kafka, Address("events", 0, 10))
     assert verdict.code == NOT_COMPARED
     assert verdict.words.startswith(words)
+
+
+def test_an_output_that_holds_nothing_differs_and_a_range_of_no_event_is_the_same() -> None:
+    kafka = left()
+    assert audited(kafka, Address("events", 0, 23, 24)).words.startswith("same: 0 events")
+    kafka.logs.pop(SCORED)
+    assert "events-0@0: it is not in the output" in audited(kafka).words
+
+
+def test_what_was_not_scored_yet_is_no_range() -> None:
+    kafka = left()
+    kafka.append(FIRST, event(60), None, DONE)
+    with pytest.raises(ValueError, match="up to offset 60, got from=60"):
+        audited(kafka, Address("events", 0, 60))
 
 
 def test_without_a_checkpoint_the_options_must_be_those_of_the_run() -> None:
