@@ -46,7 +46,8 @@ class StreamPCA(BlockDetector):
         Events after which an event's weight in all statistics has halved; `inf` forgets nothing.
     trusted
         Share of each block, the least strange, that turns the axes: anomalies have by far the
-        largest variance and would be explained first. 1 learns from all, as the textbook does.
+        largest variance and would be explained first. 1 learns from all, as the textbook does, and
+        finds the axes of batch PCA; 0.9 finds those of Gaussian events to one or two degrees.
     random_axes
         Whether to keep axes drawn at random and to learn the variance along them alone: the control
         that shows what learning the axes is worth.

@@ -56,9 +56,7 @@ def epoch(images: Floats, seed: int, number: int) -> Floats:
 
 def gmvae(images: Floats, seed: int, epochs: int) -> Labels:
     """Ours, by its own clusters."""
-    detector = StreamGMVAE(
-        CLASSES, latent=LATENT, trusted=1.0, half_life=math.inf, batch_size=BATCH, seed=seed
-    )
+    detector = StreamGMVAE(CLASSES, latent=LATENT, half_life=math.inf, batch_size=BATCH, seed=seed)
     for number in range(epochs):
         detector.learn_many(epoch(images, seed, number))
     return detector.predict_many(images)

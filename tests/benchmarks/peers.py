@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from river import anomaly, preprocessing
 
-from stream_dagmm import StreamDAGMM
+from stream_dagmm import (
+    StreamAutoencoder,
+    StreamDAGMM,
+    StreamGLGAE,
+    StreamGMVAE,
+    StreamPCA,
+    StreamVAE,
+)
 from stream_dagmm.arithmetic import Floats
 from tests.benchmarks import blocks, controls, memstream, pysad_peers
 from tests.benchmarks.streams import Stream
@@ -137,3 +144,12 @@ METHODS: dict[str, Method] = {
     "MemStream, label-clean": Method(memstream_label_clean, cold=False),
 }
 """Ours first, then what is simple, then what is published."""
+
+FAMILY: dict[str, Method] = {
+    "StreamPCA": ours(lambda seed: StreamPCA(seed=seed), "detectors/pca"),
+    "StreamAutoencoder": ours(lambda seed: StreamAutoencoder(seed=seed), "detectors/autoencoder"),
+    "StreamVAE": ours(lambda seed: StreamVAE(seed=seed), "detectors/vae"),
+    "StreamGMVAE": ours(lambda seed: StreamGMVAE(seed=seed), "detectors/gmvae"),
+    "StreamGLGAE": ours(lambda seed: StreamGLGAE(seed=seed), "detectors/glgae"),
+}
+"""The other detectors of the package: measured where they are named, and outside the ranks."""

@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from stream_dagmm.arithmetic import Floats
 from tests.benchmarks import findings, picture, streams, tables
 from tests.benchmarks.fingerprints import code, commit
-from tests.benchmarks.peers import METHODS, SLOW_ROWS, Method, Scored
+from tests.benchmarks.peers import FAMILY, METHODS, SLOW_ROWS, Method, Scored
 from tests.benchmarks.streams import Bools, Stream
 from tests.threads import threads
 
@@ -50,17 +50,28 @@ def parser(description: str | None, results: Path) -> argparse.ArgumentParser:
     """What can be said on every command line that measures methods on streams."""
     found = argparse.ArgumentParser(description=description)
     found.add_argument("--methods", nargs="+", help="all unless named", metavar="NAME")
+    found.add_argument("--family", action="store_true", help="the family's other detectors too")
     found.add_argument("--streams", nargs="+", help="all unless named", metavar="NAME")
     found.add_argument("--seeds", type=int, default=SEEDS, help="0 up to one less than this")
     found.add_argument("--results", type=Path, default=results, help="file of JSON lines")
     return found
 
 
+def offered() -> dict[str, Method]:
+    """All that can be measured, the family last."""
+    return METHODS | FAMILY
+
+
+def named(given: argparse.Namespace) -> list[str]:
+    """The methods to measure."""
+    return given.methods or list(offered() if given.family else METHODS)
+
+
 def measure(given: argparse.Namespace, chosen: Iterable[Stream]) -> None:
     """Append a line for every run of the chosen streams that has none."""
     for name in given.methods or []:
-        if name not in METHODS:
-            sys.exit(f"no method is called {name!r}; choose from {'; '.join(METHODS)}")
+        if name not in offered():
+            sys.exit(f"no method is called {name!r}; choose from {'; '.join(offered())}")
     with threads(1):
         _measure(given, chosen)
 
@@ -69,15 +80,15 @@ def _measure(given: argparse.Namespace, chosen: Iterable[Stream]) -> None:
     done = {key(line) for line in read(given.results)}
     failed: set[str] = set()
     # What this process has imported, whatever becomes of the files meanwhile.
-    codes, at = {name: code(METHODS[name].module) for name in METHODS}, commit()
+    codes, at = {name: code(method.module) for name, method in offered().items()}, commit()
     for stream in chosen:
-        for name, seed in runs(given.methods or list(METHODS), given.seeds):
+        for name, seed in runs(named(given), given.seeds):
             wanted = {"stream": stream.name, "method": name, "seed": seed, "asked": given.rows}
             wanted["code"] = codes[name]
             if key(wanted) in done or name in failed:
                 continue
             try:
-                line = wanted | measured(stream, METHODS[name], seed) | {"commit": at}
+                line = wanted | measured(stream, offered()[name], seed) | {"commit": at}
             except (OSError, subprocess.CalledProcessError) as error:
                 failed.add(name)  # the environment of its own could not be made
                 print(f"{name} is left out: {error}", file=sys.stderr)
@@ -90,7 +101,7 @@ def _measure(given: argparse.Namespace, chosen: Iterable[Stream]) -> None:
 def runs(names: Sequence[str], seeds: int) -> Iterator[tuple[str, int]]:
     """Each method with each seed that can change something and is not too dear."""
     for name in names:
-        method = METHODS[name]
+        method = offered()[name]
         for seed in range(seeds if method.by_chance and not method.slow else 1):
             yield name, seed
 
@@ -178,7 +189,7 @@ def of_newest(
         for line in lines
         if line["code"] == newest[line["method"]] and line["stream"] in known
     ]
-    found = tables.cells(own, list(METHODS))
+    found = tables.cells(own, list(offered()))
     return found, [name for name in known if any(name in cell for cell in found.values())]
 
 

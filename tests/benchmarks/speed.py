@@ -3,17 +3,19 @@
 Time is the process's own, on one thread. All contestants take turns, several rounds, each round on
 the next stretch of the stream; the figure is the median over rounds of the ratio to HalfSpaceTrees
 in the same round, whatever else the machine is doing. HalfSpaceTrees scores and learns one event at
-a time, its only way. Each contestant gets the events in the form it reads: dictionaries, with texts
-one-hot encoded, for HalfSpaceTrees, dataframes for batches; making that form is not timed.
+a time, its only way. `--family` adds the other detectors of the package. Each contestant gets the
+events in the form it reads: dictionaries, with texts one-hot encoded, for HalfSpaceTrees,
+dataframes for batches; making that form is not timed.
 """
 
+import argparse
 import csv
 import functools
 import gzip
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +25,27 @@ from rich.console import Console
 from rich.table import Table
 from river import anomaly, datasets
 
-from stream_dagmm import GaussianMixture, StreamDAGMM
+from stream_dagmm import (
+    GaussianMixture,
+    StreamAutoencoder,
+    StreamDAGMM,
+    StreamGLGAE,
+    StreamGMVAE,
+    StreamPCA,
+    StreamVAE,
+)
+from stream_dagmm.stream import BlockDetector
+
+Kind = type[BlockDetector]
+FAMILY: tuple[Kind, ...] = (
+    StreamDAGMM,
+    GaussianMixture,
+    StreamPCA,
+    StreamAutoencoder,
+    StreamVAE,
+    StreamGMVAE,
+    StreamGLGAE,
+)
 
 ROUNDS = 12
 STRETCH = 2048
@@ -43,8 +65,13 @@ class Turn(NamedTuple):
     prepare: Callable[[list[Event]], Any]
 
 
-def main(folder: str | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table for Shuttle, and for KDD Cup 1999 where its folder is given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", help="of the KDD Cup stream")
+    parser.add_argument("--family", action="store_true", help="the whole family, not two of it")
+    given = parser.parse_args(arguments)
+    folder, kinds = given.folder, FAMILY if given.family else FAMILY[:2]
     torch.set_num_threads(1)
     streams = {"Shuttle": [dict(x) for x, _ in datasets.Shuttle().take(ROUNDS * STRETCH)]}
     if folder:
@@ -52,12 +79,12 @@ def main(folder: str | None = None) -> None:
     else:
         print("KDD Cup 1999 is left out: name the folder of its file to have it", file=sys.stderr)
     for name, events in streams.items():
-        Console(width=100).print(table(name, measured(events)))
+        Console(width=100).print(table(name, measured(events, kinds)))
 
 
-def measured(events: list[Event]) -> dict[str, list[float]]:
+def measured(events: list[Event], kinds: Sequence[Kind]) -> dict[str, list[float]]:
     """For each contestant the process seconds per event of every round."""
-    turns = dict(contestants())
+    turns = dict(contestants(kinds))
     seconds: dict[str, list[float]] = {name: [] for name in turns}
     for start in range(0, len(events), STRETCH):
         stretch = events[start : start + STRETCH]
@@ -69,10 +96,10 @@ def measured(events: list[Event]) -> dict[str, list[float]]:
     return seconds
 
 
-def contestants() -> Iterator[tuple[str, Turn]]:
+def contestants(kinds: Sequence[Kind]) -> Iterator[tuple[str, Turn]]:
     """Name and turn of each; a turn scores and learns a stretch."""
     yield "HalfSpaceTrees, one by one", Turn(anomaly.HalfSpaceTrees(seed=0), one_by_one, one_hot)
-    for kind in (StreamDAGMM, GaussianMixture):
+    for kind in kinds:
         yield f"{kind.__name__}, one by one", Turn(kind(), one_by_one, list)
         for size in BATCHES:
             frames = functools.partial(in_frames, size=size)
@@ -140,4 +167,4 @@ def table(stream: str, seconds: dict[str, list[float]]) -> Table:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
