@@ -31,8 +31,9 @@ has scores to compare with yet."""
 PAPER_YOUNG, PAPER_STEPS = 4096, 4
 """The paper's pyramid learns slowly: for so many events each block trains it so many steps."""
 
-LEAST_ROWS = 32
-"""Rows in memory before networks are made, and in a batch: fewer say nothing about shapes."""
+LEAST_ROWS, MOST_ROWS = 32, 256
+"""Rows in memory before networks are made, and in a batch: fewer say nothing about shapes; more
+cost time and teach no better."""
 
 RESIDUAL_UNIT = 8.0
 """Usual errors of a column that make one unit: so the row grid reaches to 128 of them."""
@@ -110,7 +111,8 @@ def learned(deep: DeepMixture, rows: Floats, memory: Floats, age: int) -> DeepMi
     standing = _moved(deep, rows)
     pool = torch.from_numpy(np.vstack([rows, memory]))
     size = max(len(rows), LEAST_ROWS)  # few rows are topped up from the memory
-    deep = _trained(deep, standing, pool[:size], random)
+    batch = random.permutation(size)[:MOST_ROWS]
+    deep = _trained(deep, standing, pool[batch], random)
     for _ in range(PAPER_STEPS - 1 if design.faithful and age <= PAPER_YOUNG else 0):
         chosen = pool[random.integers(len(pool), size=size)]
         deep = _trained(deep, standing, chosen, random)

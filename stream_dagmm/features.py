@@ -218,4 +218,6 @@ class Columns:
 
 def widened(rows: Floats, width: int) -> Floats:
     """Rows of a narrower table, missing in the columns [.., width] that were added since."""
+    if rows.shape[1] == width:
+        return rows
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=np.nan)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from stream_dagmm import neighbourhood
 from stream_dagmm.arithmetic import Floats
+from stream_dagmm.levels import Level
 
 STRANGE = 2.0
 """Standard deviations of learned scores above their mean: the strangest few percent do not teach,
@@ -29,8 +30,9 @@ FAR = 2.5
 NEAR = 1.0
 """Standard deviations below the mean distance at which strange events count as near-identical."""
 
-SETTLED = 128
-"""Events learned before anything is strange."""
+ALIKE = math.log(0.25)
+"""Log distance, in standard deviations a column, that near-identical events do not exceed: floods
+are copies (log distance -2.3 on KDD Cup 1999), a machine's new mode of work is not (above -1)."""
 
 QUARANTINE = 256
 """Strange rows kept, the latest."""
@@ -46,38 +48,6 @@ DIVERSE_SHARE = 0.1
 
 IDENTICAL_SHARE = 1.0
 """Of the events learned: so many near-identical ones are a new level."""
-
-LEAST_DEVIATION = 0.1
-"""Standard deviation, in log units, that any level of scores is taken to have at least."""
-
-
-class Level(NamedTuple):
-    """Mean and variance of a score, over at most `memory` events."""
-
-    memory: float
-    learned: float
-    mean: float
-    variance: float
-
-    def after(self, scores: Floats) -> Self:
-        """After more scores."""
-        if not len(scores):
-            return self
-        count = min(self.learned + len(scores), self.memory)
-        share = min(1.0, len(scores) / count)  # a memory shorter than the block holds the block
-        step = float(scores.mean()) - self.mean
-        around = float(((scores - self.mean) ** 2).mean())
-        return self._replace(
-            learned=count,
-            mean=self.mean + share * step,
-            variance=self.variance + share * (around - self.variance),
-        )
-
-    def above(self, deviations: float) -> float:
-        """The score that lies so many standard deviations over the mean; infinite until settled."""
-        if self.learned < SETTLED:
-            return np.inf
-        return self.mean + deviations * max(math.sqrt(self.variance), LEAST_DEVIATION)
 
 
 class Gate(NamedTuple):
@@ -96,7 +66,7 @@ class Gate(NamedTuple):
     @classmethod
     def fresh(cls, memory: float) -> Self:
         """Open to everything."""
-        level = Level(memory, 0.0, 0.0, 0.0)
+        level = Level.fresh(memory)
         return cls(level, level, np.empty((0, 1)), 0.0, 0.0, 0.0)
 
     @property
@@ -135,23 +105,28 @@ def passed(
     standardised: Callable[[Floats], Floats],
     scores: Floats,
     distances: Floats,
+    refused: npt.NDArray[np.bool_] | None = None,
+    accepted: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[npt.NDArray[np.bool_], Gate]:
     """Which of a block's rows [B, W] may teach, and the gate after them.
 
     standardised: takes rows to the scale on which distances were measured. scores, distances [B]:
-    the total scores, and the log distances in the features alone.
+    how strange they are, and the log distances in the features alone. refused, accepted [B]: rows
+    of which somebody said whether they may teach.
     """
-    strange = scores > gate.score.above(STRANGE)
+    no = np.zeros(len(rows), dtype=np.bool_)
+    refused, accepted = no if refused is None else refused, no if accepted is None else accepted
+    strange = (scores > gate.score.above(STRANGE)) & ~accepted & ~refused
     waiting = np.vstack([_padded(gate.quarantine, rows.shape[1]), rows[strange]])
     kinds = np.full(len(rows), -1)
     kinds[strange] = _kinds(gate.distance, waiting, int(strange.sum()), standardised)
-    teaches = (
+    teaches = ~refused & (
         ~strange
         | ((kinds == DIVERSE) & gate.admits_diverse)
         | ((kinds == IDENTICAL) & gate.admits_identical)
     )
     diverse, identical = int((kinds == DIVERSE).sum()), int((kinds == IDENTICAL).sum())
-    ordinary = len(rows) - int(strange.sum())
+    ordinary = int((~strange & ~refused).sum())
     return teaches, gate._replace(
         score=gate.score.after(scores[teaches]),
         distance=gate.distance.after(distances[teaches]),
@@ -170,7 +145,7 @@ def _kinds(
         return np.full(count, NOVEL)
     waiting = standardised(waiting)
     apart = neighbourhood.log_distance(waiting[-count:], waiting)
-    near = apart < level.mean - NEAR * math.sqrt(level.variance)
+    near = apart < min(ALIKE, level.mean - NEAR * math.sqrt(level.variance))
     return np.where(near, IDENTICAL, np.where(apart < level.above(FAR), DIVERSE, NOVEL))
 
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from stream_dagmm import deep_mixture, mixture, mixture_prior, networks, scaling, variation
+from stream_dagmm import mixture, mixture_prior, networks, scaling, variation
 from stream_dagmm.arithmetic import Floats
+from stream_dagmm.dagmm_model import DagmmModel
 from stream_dagmm.detectors.autoencoder import AutoencoderModel
-from stream_dagmm.detectors.dagmm import DagmmModel
 from stream_dagmm.detectors.gaussian_mixture import MixtureModel, steadied
 from stream_dagmm.detectors.glgae import GlgaeModel
 from stream_dagmm.detectors.gmvae import GmvaeModel
@@ -72,9 +72,7 @@ def _of_dagmm(model: DagmmModel, rows: Floats, context: Floats) -> Latent | None
     """Codes of the autoencoder beside their two reconstruction features."""
     if model.deep is None:
         return None
-    contexts = np.broadcast_to(context, (len(rows), len(context)))
-    both = scaling.measured(model.held.ruler, model._extended(rows, contexts)).rows
-    codes = deep_mixture.encoded(model.deep, model._inputs(both)).z
+    codes = model.codes(rows, np.broadcast_to(context, (len(rows), len(context))))
     return _among(codes, mixture.shrunk(model.deep.published.mixture))
 
 

@@ -27,8 +27,11 @@ def log_distance(rows: Floats, memory: Floats) -> Floats:
     return log_distance_to(distance_operand(memory), rows)
 
 
-def log_distance_to(operand: Floats, rows: Floats) -> Floats:
-    """`log_distance` to a memory prepared once, by `arithmetic.distance_operand`."""
+def log_distance_to(operand: Floats, rows: Floats, least: float = LEAST_SQUARE) -> Floats:
+    """`log_distance` to a memory prepared once, by `arithmetic.distance_operand`.
+
+    least: `LEAST_SQUARE` in the units of the rows.
+    """
     held = operand.shape[1]
     nearest = max(1, int(SHARE * held))
     # Exact in double precision, then rounded, each alone: to single, which is found in a third of
@@ -36,5 +39,5 @@ def log_distance_to(operand: Floats, rows: Floats) -> Floats:
     squares = squared_distances_to(operand, rows).astype(np.float32)
     if nearest < held:
         squares.partition(nearest - 1, axis=1)
-    per_column = squares[:, :nearest].astype(np.float64) / rows.shape[1] + LEAST_SQUARE
+    per_column = squares[:, :nearest].astype(np.float64) / rows.shape[1] + least
     return np.asarray(0.5 * np.log(per_column).sum(axis=1) / nearest)

@@ -73,6 +73,14 @@ class Block(NamedTuple):
         return min(batch_size, max(1, int(growth * self.begun))) - sum(map(len, self.rows))
 
 
+class Glance(NamedTuple):
+    """The event that was scored last and what it met, so that learning it need not look again."""
+
+    row: bytes
+    contexts: Floats
+    after: Floats
+
+
 class BlockDetector(base.AnomalyDetector):
     """A River anomaly detector around a `Model`.
 
@@ -84,12 +92,15 @@ class BlockDetector(base.AnomalyDetector):
     max_features: int
     growth: float = 1.0
     """Length of a block at most, as a share of the events before it: at 1, blocks double."""
+    own_measures: int = 0
+    """Columns at the start of a context that were measured of the row itself; NaN where not."""
 
     def _begin(self) -> None:
         self._columns = Columns(self.max_features)
         self._model: Model = self._fresh()
         self._context = np.empty(0)
         self._block = Block([], [], [], 0)
+        self._glance: Glance | None = None
         self._learned = 0
 
     def _fresh(self) -> Model:
@@ -105,7 +116,10 @@ class BlockDetector(base.AnomalyDetector):
 
     def score_one(self, x: dict[Any, Any]) -> float:
         """The anomaly score of an event: higher is stranger; finite, and changes nothing."""
-        return float(self.score_many([x])[0])
+        rows = self._columns.encode(listed([x]), self._model.width)
+        contexts, after = self._model.follow(self._context, rows)
+        self._glance = Glance(rows.tobytes(), contexts, after)
+        return float(self._model.score(rows, contexts)[0])
 
     def score_many(self, X: Any) -> Floats:
         """Scores [B] of events [dataframe, 2-D array or dictionaries], none of them learned: each
@@ -123,7 +137,7 @@ class BlockDetector(base.AnomalyDetector):
         """Learns the events in order, as `learn_one` one by one would."""
         for events in self._blocks(X):
             rows = self._columns.learn(events, self._model.width)
-            contexts, after = self._model.follow(self._context, rows[:, : self._model.width])
+            contexts, after = self._followed(rows[:, : self._model.width])
             self._take(rows, contexts, np.full(len(rows), np.nan), after)
 
     def score_learn_many(self, X: Any) -> Floats:
@@ -145,9 +159,9 @@ class BlockDetector(base.AnomalyDetector):
             contexts, after = self._model.follow(self._context, seen)
             scores.append(self._model.score(seen, contexts))
             for place in np.flatnonzero(explain_where(scores[-1])) if explain_where else ():
-                # What a model measured of the row itself must not stand for the row's variants.
-                _, carried = self._model.follow(self._context, seen[:place])
-                reasons[done + int(place)] = self._explain(events.event(int(place)), carried)
+                met = contexts[place].copy()
+                met[: self.own_measures] = np.nan  # they do not hold for the row's variants
+                reasons[done + int(place)] = self._explain(events.event(int(place)), met)
             self._take(rows, contexts, scores[-1], after)
             done += len(rows)
         return np.concatenate(scores), reasons
@@ -161,6 +175,7 @@ class BlockDetector(base.AnomalyDetector):
         """Learns the events that wait for the end of their block, as a block of its own. It is an
         event of the sequence: scores after it differ from those without it."""
         if self._block.rows:
+            self._glance = None
             self._learn_block()
 
     def save(self, path: Any) -> None:
@@ -258,11 +273,22 @@ class BlockDetector(base.AnomalyDetector):
             yield events.part(start, stop)
             start = stop
 
+    def _followed(self, rows: Floats) -> tuple[Floats, Floats]:
+        glance = self._glance
+        if glance is not None and glance.row == rows.tobytes():
+            return glance.contexts, glance.after
+        return self._model.follow(self._context, rows)
+
+    def _changed(self, model: Any) -> None:
+        """Goes on with another model, between two events."""
+        self._model, self._glance = model, None
+
     def _take(self, rows: Floats, contexts: Floats, scores: Floats, after: Floats) -> None:
         self._block.rows.append(rows)
         self._block.contexts.append(contexts)
         self._block.scores.append(scores)
         self._context = after
+        self._glance = None
         self._learned += len(rows)
         if self._block.room(self.batch_size, self.growth) == 0:
             self._learn_block()

@@ -88,3 +88,27 @@ def test_one_gigantic_value_does_not_blind_the_detector() -> None:
     detector.learn_many(random.normal(size=(1_000, 3)))
     odd = detector.score_one({"0": 8.0, "1": 0.0, "2": 0.0})
     assert odd > np.quantile(detector.score_many(random.normal(size=(500, 3))), 0.99)
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+@pytest.mark.parametrize("floor", [False, True])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_from_the_very_edge_of_what_was_learned_farther_is_always_stranger(
+    seed: int, floor: bool, faithful: bool
+) -> None:
+    """Three modes, a heavy tail, and a large value that varies by little; both ends of each."""
+    random = np.random.default_rng(seed)
+    mode = random.integers(0, 3, 1_200)
+    one = np.array([-20.0, 0.0, 5.0])[mode] + random.normal(size=1_200)
+    other = 2.0 * mode + 0.3 * random.normal(size=1_200)
+    rows = np.column_stack(
+        [one, other, random.lognormal(size=1_200), 1e9 + random.normal(size=1_200)]
+    )
+    detector = StreamDAGMM(seed=seed, batch_size=64, floor=floor, faithful=faithful)
+    detector.learn_many(rows)
+    for place, column in enumerate(rows.T):
+        little = 1e-3 * np.abs(column).max()
+        for edge in (max(1.0001 * column.max(), little), min(1.0001 * column.min(), -little)):
+            probes = np.repeat(rows[-1:], 290, axis=0)
+            probes[:, place] = edge * 10.0 ** np.arange(290)
+            assert (np.diff(detector.score_many(probes)) > 0.0).all()

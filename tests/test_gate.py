@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stream_dagmm.arithmetic import Floats, on_row_grid
-from stream_dagmm.gate import DIVERSE_SHARE, PATIENCE, SETTLED, Gate, Level, passed
+from stream_dagmm.gate import DIVERSE_SHARE, PATIENCE, Gate, passed
+from stream_dagmm.levels import SETTLED, Level
 from stream_dagmm.neighbourhood import log_distance
 
 RANDOM = np.random.default_rng(0)

@@ -23,8 +23,8 @@ from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.events import as_events
 from stream_dagmm.features import MOST_FEATURES
-from stream_dagmm.gate import Level
 from stream_dagmm.lessons import Lessons
+from stream_dagmm.levels import Level
 from stream_dagmm.mixture_prior import Readout
 from stream_dagmm.stream import BlockDetector
 from stream_dagmm.training import Nets, Trained

@@ -1,0 +1,341 @@
+"""What `StreamDAGMM` knows, how it measures an event by it, and how it learns a block."""
+
+import math
+from functools import reduce
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_dagmm import (
+    buffers,
+    deep_mixture,
+    echo,
+    gate,
+    innovation,
+    mixture,
+    neighbourhood,
+    scaling,
+)
+from stream_dagmm.arithmetic import Floats, distance_operand
+from stream_dagmm.buffers import Reservoir
+from stream_dagmm.checkpoint import Tree
+from stream_dagmm.deep_mixture import RESIDUAL_UNIT, DeepMixture
+from stream_dagmm.echo import Echo
+from stream_dagmm.features import widened
+from stream_dagmm.gate import Gate
+from stream_dagmm.joint import Joint
+from stream_dagmm.nets import Design
+from stream_dagmm.objectives import TAIL
+from stream_dagmm.reach import Reach
+from stream_dagmm.scaling import Ruler, Scale, Standardised
+from stream_dagmm.told import ALIKE, WORTH, Told
+
+MEMORY = 320
+"""Rows held in memory: its nearest 15 % are 48, enough for a steady mean of logarithms."""
+
+ENERGY_WEIGHT = 0.5
+"""Of the energy per dimension beside the log distances; between 0 and 1 it hardly matters."""
+
+LEAST_RESIDUAL = neighbourhood.LEAST_SQUARE / RESIDUAL_UNIT**2
+
+TERMS = ("density", "innovation", "residual", "energy", "joint", "beyond", "told")
+"""What adds up to the score, but for the echo of the scores before."""
+
+MEASURED = len(TERMS) + 1
+"""Columns of a context that were measured of the row itself: its terms and its distance."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Held(NamedTuple):
+    """What follows from scale, memory and networks, worked out once a block."""
+
+    own_ruler: Ruler
+    """Of the columns."""
+    new_ruler: Ruler
+    """Of their innovations."""
+    rows: Floats
+    """[R, 2 D] the memory on the scale: columns and innovations, interleaved."""
+    own: Floats
+    """The memory's columns, made ready for distances to them; so its innovations, `new`, and its
+    reconstruction errors, `residual`, which are of the networks' inputs."""
+    new: Floats
+    residual: Floats
+
+    @classmethod
+    def of(cls, scale: Scale, memory: Floats, residual: Floats) -> Self:
+        """After scale or memory [R, 2 D] moved."""
+        ruler = scaling.ruler(scale)
+        own_ruler, new_ruler = (Ruler._make(array[side::2] for array in ruler) for side in (0, 1))
+        own = scaling.measured(own_ruler, memory[:, ::2]).rows
+        new = scaling.measured(new_ruler, memory[:, 1::2]).rows
+        operands = distance_operand(own), distance_operand(new)
+        return cls(own_ruler, new_ruler, _interleaved(own, new), *operands, residual)
+
+
+class DagmmModel(NamedTuple):
+    """What is known of D columns and their innovations, interleaved: [x0, i0, x1, i1, ...]."""
+
+    design: Design
+    floor: bool
+    scale: Scale
+    reach: Reach
+    gate: Gate
+    memory: Reservoir
+    joint: Joint
+    echo: Echo
+    told: Told
+    deep: DeepMixture | None
+    age: int
+    held: Held
+
+    @classmethod
+    def fresh(cls, design: Design, floor: bool) -> Self:
+        """The model that knows nothing."""
+        memory = design.half_life
+        scale = scaling.widen(scaling.fresh(), np.array([True, False]))
+        rows = Reservoir.fresh(MEMORY, memory, 2)
+        return cls(
+            design=design,
+            floor=floor,
+            scale=scale,
+            reach=Reach.fresh(),
+            gate=Gate.fresh(memory),
+            memory=rows,
+            joint=Joint.fresh(memory),
+            echo=Echo.fresh(memory),
+            told=Told.fresh(),
+            deep=None,
+            age=0,
+            held=Held.of(scale, rows.rows, np.empty((0, 0))),
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns learned."""
+        return len(self.scale.mean) // 2
+
+    def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
+        """Contexts [B, 8 + 1 + D]: what was measured of each row, then what it met: the running
+        mean of the scores and the levels. The context that is carried on has nothing measured."""
+        recent, level = (
+            (float(context[MEASURED]), context[MEASURED + 1 :]) if len(context) else (0.0, context)
+        )
+        own = self._measured(rows)
+        distances = self._distances(own.rows)
+        tempered = scaling.tempered_by(self.held.own_ruler, rows)
+        levels, after = innovation.follow(level, tempered, self.gate.freezes(distances))
+        terms = self._terms(rows, levels, own, distances)
+        means, newest = echo.follow(float(recent), _total(terms))
+        contexts = np.column_stack([terms, distances, means, levels])
+        return contexts, np.concatenate([np.full(MEASURED, np.nan), [newest], after])
+
+    def score(self, rows: Floats, contexts: Floats) -> Floats:
+        """Scores [B] of rows [B, D]: as `follow` measured them, or measured now."""
+        if not contexts.shape[1]:
+            contexts = np.hstack([np.full((len(rows), MEASURED), np.nan), np.zeros((len(rows), 1))])
+        terms = contexts[:, : len(TERMS)]
+        if np.isnan(terms).any():
+            terms = self._terms(rows, contexts[:, MEASURED + 1 :])
+        total = _total(terms)
+        return total + self.echo.heard(total, contexts[:, MEASURED])
+
+    def terms(self, rows: Floats, contexts: Floats) -> dict[str, Floats]:
+        """What adds up to the score but for the echo, by name, each [B]."""
+        terms = self._terms(rows, contexts[:, MEASURED + 1 :])
+        return dict(zip(TERMS, terms.T, strict=True))
+
+    def codes(self, rows: Floats, contexts: Floats) -> Floats:
+        """z [B, Z + 2] of rows [B, D], what the mixture sees; [B, 0] before there are networks."""
+        if self.deep is None:
+            return np.empty((len(rows), 0))
+        own, new = self._measured(rows), self._measured_new(rows, contexts[:, MEASURED + 1 :])
+        return deep_mixture.encoded(self.deep, self._inputs(own.rows, new.rows)).z
+
+    def _inputs(self, own: Floats, new: Floats) -> Floats:
+        """What the networks see: both, or the columns alone."""
+        return own if self.design.faithful else _interleaved(own, new)
+
+    def _terms(
+        self,
+        rows: Floats,
+        levels: Floats,
+        own: Standardised | None = None,
+        distances: Floats | None = None,
+    ) -> Floats:
+        """`TERMS` [B, 7] of rows [B, D] that meet the levels [B, D]; own and distances where the
+        rows were measured already."""
+        own, new = own or self._measured(rows), self._measured_new(rows, levels)
+        terms = np.zeros((len(rows), len(TERMS)))
+        density, innovated, residual, energy, joint, beyond, told = terms.T
+        if self.floor and len(self.held.rows):
+            density[:] = self._distances(own.rows) if distances is None else distances
+            innovated[:] = neighbourhood.log_distance_to(self.held.new, new.rows)
+        if self.deep is not None:
+            residual[:], energy[:] = self._neural_terms(self.deep, self._inputs(own.rows, new.rows))
+        if self.floor and not self.design.faithful:
+            joint[:] = self.joint.excess(own.rows)
+        beyond[:] = own.beyond + new.beyond
+        if self.design.faithful:
+            beyond += self.reach.beyond(rows, self.held.own_ruler.measure)
+        told[:] = WORTH * self._likeness(own.rows)
+        return terms
+
+    def _likeness(self, own: Floats) -> Floats:
+        """To what was judged [B], for rows [B, D] on the scale."""
+        if not len(self.told.rows):
+            return np.zeros(len(own))
+        judged = self._standardised(widened(self.told.rows, self.width)[:, : self.width])
+        return self.told.likeness(own, judged, math.exp(self.gate.distance.mean))
+
+    def said(self, row: Floats, is_anomaly: bool) -> Self:
+        """After somebody judged an event, row [D]."""
+        return self._replace(told=self.told.after(row, is_anomaly))
+
+    def _neural_terms(self, deep: DeepMixture, inputs: Floats) -> tuple[Floats | float, Floats]:
+        """Residual and energy [B]."""
+        seen, prepared = deep_mixture.encoded(deep, inputs), deep.published.prepared
+        if self.design.faithful:
+            return 0.0, mixture.row_energy(prepared, seen.z)
+        energy = mixture.row_energy(prepared, seen.z, TAIL)
+        residual = neighbourhood.log_distance_to(self.held.residual, seen.residual, LEAST_RESIDUAL)
+        return residual, ENERGY_WEIGHT * energy / seen.z.shape[1]
+
+    def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
+        """After a block of rows [B, D'] in the contexts that `follow` gave them."""
+        teaches, opened = self._passed(rows[:, : self.width], contexts)
+        innovations = self._innovations(rows, contexts[:, MEASURED + 1 :])
+        lessons = _interleaved(rows, innovations)[teaches]
+        both = np.stack([is_text, np.zeros_like(is_text)], axis=1).reshape(-1)
+        scale = scaling.update(scaling.widen(self.scale, both), lessons, self.design.half_life)
+        age = self.age + len(rows)
+        memory = self.memory.offer(lessons, buffers.generator(self.design.seed, age, 0))
+        held = Held.of(scale, memory.rows, self.held.residual)
+        after = self._replace(scale=scale, gate=opened, memory=memory, age=age, held=held)
+        own = scaling.measured(held.own_ruler, rows[teaches]).rows
+        new = scaling.measured(held.new_ruler, innovations[teaches]).rows
+        if self.design.faithful:
+            return after._replace(reach=self.reach.learned(rows))._deepened(own)
+        moved = self.joint.moved(*scaling.carried(_own(self.scale), _own(scale)))
+        heard = self.echo.learned(_total(contexts[:, : len(TERMS)]))
+        return after._replace(joint=moved.learned(own), echo=heard)._deepened(
+            _interleaved(own, new)
+        )
+
+    def _passed(self, rows: Floats, contexts: Floats) -> tuple[Bools, Gate]:
+        """Strange is what the networks cannot reconstruct or, at half the weight, what is far:
+        energy and joint structure are too often wrong about what is merely new."""
+        if self.design.faithful:
+            return np.ones(len(rows), dtype=np.bool_), self.gate
+        density, new, residual = contexts[:, :3].T
+        strangeness = residual + 0.5 * (density + new)
+        distances = contexts[:, len(TERMS)]
+        likeness = self._likeness(self._standardised(rows)) if len(self.told.rows) else None
+        said = () if likeness is None else (likeness > ALIKE, likeness < -ALIKE)
+        return gate.passed(self.gate, rows, self._standardised, strangeness, distances, *said)
+
+    def _deepened(self, taught: Floats) -> Self:
+        inputs = self._remembered()
+        if self.deep is None and len(inputs) < deep_mixture.LEAST_ROWS:
+            return self
+        deep = self.deep or deep_mixture.fresh(self.design, inputs)
+        deep = deep_mixture.learned(deep, taught, inputs, self.age)
+        deep, residual = deep_mixture.respread(deep, inputs)
+        held = self.held._replace(residual=distance_operand(residual))
+        return self._replace(deep=deep, held=held)
+
+    def _distances(self, own: Floats) -> Floats:
+        if not len(self.held.rows):
+            return np.zeros(len(own))
+        return neighbourhood.log_distance_to(self.held.own, own)
+
+    def _standardised(self, rows: Floats) -> Floats:
+        return self._measured(rows).rows
+
+    def _measured(self, rows: Floats) -> Standardised:
+        """The columns on the scale; when faithful, each held to its learned range."""
+        held = self.reach.held(rows) if self.design.faithful else rows
+        return scaling.measured(self.held.own_ruler, held)
+
+    def _measured_new(self, rows: Floats, levels: Floats) -> Standardised:
+        """The innovations on the scale."""
+        return scaling.measured(self.held.new_ruler, self._innovations(rows, levels))
+
+    def _remembered(self) -> Floats:
+        """The memory as the networks see it: all of it, or no innovations."""
+        rows = self.held.rows
+        return np.ascontiguousarray(rows[:, ::2]) if self.design.faithful else rows
+
+    def _innovations(self, rows: Floats, levels: Floats) -> Floats:
+        """How far rows [B, D'] are from the levels [B, D]. A column without a level, or that never
+        varied (where the echo of one odd event would last for ever), has none."""
+        ruler, known = self.held.own_ruler, levels.shape[1]
+        apart = scaling.tempered_by(ruler, rows[:, : self.width])[:, :known] - levels
+        innovations = np.full(rows.shape, np.nan)
+        innovations[:, :known] = np.where(ruler.varies[:known], apart, np.nan)
+        return innovations
+
+    def to_state(self) -> dict[str, Tree]:
+        """Named arrays and plain values."""
+        return {
+            "scale": dict(self.scale._asdict()),
+            "reach": dict(self.reach._asdict()),
+            "gate": self.gate.to_state(),
+            "memory": self.memory.to_state(),
+            "joint": self.joint.to_state(),
+            "echo": self.echo.to_state(),
+            "told": self.told.to_state(),
+            "deep": deep_mixture.to_state(self.deep) if self.deep else None,
+            "age": self.age,
+        }
+
+    def restored(self, state: dict[str, Any]) -> Self:
+        """This fresh model with a saved state."""
+        deep = deep_mixture.restored(self.design, state["deep"]) if state["deep"] else None
+        scale, memory = Scale(**state["scale"]), self.memory.restored(state["memory"])
+        after = self._replace(
+            scale=scale,
+            reach=Reach(**state["reach"]),
+            gate=self.gate.restored(state["gate"]),
+            memory=memory,
+            joint=self.joint.restored(state["joint"]),
+            echo=Echo.restored(state["echo"]),
+            told=Told(**state["told"]),
+            deep=deep,
+            age=state["age"],
+            held=Held.of(scale, memory.rows, self.held.residual),
+        )
+        if deep is None:
+            return after
+        residual = deep_mixture.encoded(deep, after._remembered()).residual
+        return after._replace(held=after.held._replace(residual=distance_operand(residual)))
+
+    def diagnostics(self) -> dict[str, float | list[float]]:
+        """Mean reconstruction error and energy of the memory, and the components' weights."""
+        if self.deep is None:
+            return {}
+        seen = deep_mixture.encoded(self.deep, self._remembered())
+        energy = mixture.row_energy(self.deep.published.prepared, seen.z)
+        return {
+            "reconstruction": float((seen.residual**2).mean()),
+            "energy": float(energy.mean()),
+            "component_weights": mixture.weights(self.deep.published.mixture).tolist(),
+        }
+
+
+def _total(terms: Floats) -> Floats:
+    """The sum [B] of terms [B, 7], one after the other: the same bits however many rows."""
+    return np.asarray(reduce(np.add, terms.T))
+
+
+def _own(scale: Scale) -> Scale:
+    """Of the columns alone."""
+    return Scale._make(array[::2] for array in scale)
+
+
+def _interleaved(own: Floats, new: Floats) -> Floats:
+    """Columns and innovations [B, D] as one row each: [B, 2 D]."""
+    both = np.empty((len(own), 2 * own.shape[1]))
+    both[:, ::2], both[:, 1::2] = own, new
+    return both
