@@ -30,7 +30,7 @@ FAR = 2.5
 NEAR = 1.0
 """Standard deviations below the mean distance at which strange events count as near-identical."""
 
-ALIKE = math.log(0.25)
+ALIKE = math.log(0.15)
 """Log distance, in standard deviations a column, that near-identical events do not exceed: floods
 are copies (log distance -2.3 on KDD Cup 1999), a machine's new mode of work is not (above -1)."""
 

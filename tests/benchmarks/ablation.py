@@ -10,7 +10,7 @@ setting was chosen by.
 import argparse
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from scipy import stats
 
 from stream_dagmm import StreamDAGMM
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.detectors.dagmm import DagmmModel
+from stream_dagmm.dagmm_model import TERMS, DagmmModel
 from tests.benchmarks import held_out, quality, streams, tables
 from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.peers import ours
@@ -30,8 +30,6 @@ from tests.threads import threads
 RESULTS = Path(__file__).parent / "results" / "ablation.jsonl"
 SEEDS = 3
 WHOLE = "everything"
-
-Terms = Callable[[DagmmModel, Floats, Floats], dict[str, Floats]]
 
 
 class Switch(NamedTuple):
@@ -45,14 +43,14 @@ class Switch(NamedTuple):
 
 def score_without(*dropped: str) -> Switch:
     """The sum without some of its terms, for the gate as well."""
-    whole = DagmmModel.terms
+    whole = DagmmModel._terms
 
-    def terms(model: DagmmModel, rows: Floats, contexts: Floats) -> dict[str, Floats]:
-        found = whole(model, rows, contexts)
-        left = {name: term for name, term in found.items() if name not in (*dropped, "score")}
-        return left | {"score": np.sum([np.zeros(len(rows)), *left.values()], axis=0)}
+    def terms(model: DagmmModel, rows: Floats, levels: Floats, *measured: Any) -> Floats:
+        found = whole(model, rows, levels, *measured)
+        found[:, [TERMS.index(name) for name in dropped]] = 0.0
+        return found
 
-    return Switch(names={"detectors.dagmm:DagmmModel.terms": terms})
+    return Switch(names={"dagmm_model:DagmmModel._terms": terms})
 
 
 SWITCHES: dict[str, Switch] = {
@@ -62,6 +60,9 @@ SWITCHES: dict[str, Switch] = {
     "innovation": score_without("innovation"),
     "residual": score_without("residual"),
     "energy": score_without("energy"),
+    "joint": score_without("joint"),
+    "echo": Switch(names={"echo:POWER": 1e9}),
+    "copies": Switch(names={"gate:ALIKE": np.inf}),
     "beyond": score_without("beyond"),
     "residual and energy": score_without("residual", "energy"),
     "training": Switch({"learning_rate": 0.0}),
