@@ -76,7 +76,7 @@ class ConfluentReader:
                 "session.timeout.ms": timing.session_timeout_ms,
                 "heartbeat.interval.ms": timing.heartbeat_interval_ms,
                 "max.poll.interval.ms": timing.max_poll_interval_ms,
-                "topic.metadata.refresh.interval.ms": 30_000,
+                "topic.metadata.refresh.interval.ms": timing.metadata_max_age_ms,
                 "queued.max.messages.kbytes": QUEUED_KILOBYTES,
                 "error_cb": self._on_error,
                 **own,

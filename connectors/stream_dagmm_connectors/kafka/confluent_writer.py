@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
@@ -18,7 +18,13 @@ from stream_dagmm_connectors.kafka.client import (
     Trouble,
     Undecided,
 )
-from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, sorted_out, trouble
+from stream_dagmm_connectors.kafka.confluent_options import (
+    LOG,
+    configuration,
+    of,
+    sorted_out,
+    trouble,
+)
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 
 MAX_REQUEST_BYTES = 4 << 20
@@ -36,6 +42,7 @@ class ConfluentWriter:
         self._sent: list[Place] = []
         self._arrived: defaultdict[Place, deque[int]] = defaultdict(deque)
         self._refused: KafkaError | None = None
+        self._used = False
         own: dict[str, Any] = {"message.timeout.ms": 2 * timing.answer_timeout_ms}
         if transactional_id is not None:
             own = {
@@ -87,6 +94,11 @@ class ConfluentWriter:
                 except BufferError:
                     self._producer.poll(0.1)
                     continue
+                except KafkaException as error:
+                    if self._used and of(error).code() == KafkaError._UNKNOWN_PARTITION:
+                        # Added since this producer last looked, which the next one will see.
+                        raise Aborted(of(error).str()) from error
+                    raise
                 sent.append(record.place)
                 break
         self._producer.poll(0)
@@ -103,6 +115,7 @@ class ConfluentWriter:
         # Of one partition they arrive in the order in which they were sent.
         offsets = [self._arrived[place].popleft() for place in sent]
         self._arrived.clear()
+        self._used = self._used or bool(offsets)
         return offsets
 
     def send_offsets(self, offsets: Offsets, membership: object) -> None:

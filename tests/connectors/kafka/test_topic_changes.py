@@ -9,7 +9,9 @@ import orjson
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from stream_dagmm_connectors.kafka.client import Committed
+from stream_dagmm_connectors.kafka.client import Clients, Committed
+from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
+from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.pacing import Pace
 from stream_dagmm_connectors.kafka.restoring import Stopped
@@ -100,24 +102,25 @@ def when(one: Scoring, ready: Callable[[], bool], act: Callable[[], None]) -> No
     one.turn = acting  # type: ignore[method-assign]
 
 
+@pytest.mark.parametrize("kind", [KafkaClients, ConfluentClients])
 @pytest.mark.parametrize("count", [50, 500])
 def test_a_topic_made_anew_while_it_is_scored_stops_the_run_and_may_begin_a_new_model(
-    broker: Broker, count: int
+    broker: Broker, count: int, kind: Callable[..., Clients]
 ) -> None:
     """Both where the old position is beyond the new log and where it lies within."""
-    topics = make_topics(broker, f"anew-{count}")
+    topics = make_topics(broker, f"anew-{kind.__name__}-{count}")
     made = recipe(topics)
     fill(broker, topics.events, [event(n) for n in range(300)])
     often = Pace(poll_timeout_ms=50, poll_records=100, commit_every_ms=1)
-    one = scoring(broker, topics, made, often)
+    one = scoring(broker, topics, made, often, kind)
     when(one, scored_up_to(one, topics, 300), lambda: make_anew(broker, topics.events, count))
     with pytest.raises(Stopped, match="--on-new-topic new-lineage"):
         run_until(one, lambda: False)
     assert len(read(broker, topics.scored)) == 300
 
     with pytest.raises(Stopped, match="--on-new-topic new-lineage"):
-        run_until(scoring(broker, topics, made), lambda: False)
-    again = scoring(broker, topics, made, policies={"new-topic": "new-lineage"})
+        run_until(scoring(broker, topics, made, kind=kind), lambda: False)
+    again = scoring(broker, topics, made, kind=kind, policies={"new-topic": "new-lineage"})
     run_until(again, scored_up_to(again, topics, count))
     expected = reference(broker, topics, made)[topics.scored]
     assert not differing(rows(read(broker, topics.scored)[300:]), expected)
@@ -155,13 +158,14 @@ def widths(topics: Topics, broker: Broker, partitions: int) -> Callable[[], None
     return act
 
 
+@pytest.mark.parametrize("kind", [KafkaClients, ConfluentClients])
 def test_partitions_added_to_the_input_are_taken_up_where_the_output_has_them(
-    broker: Broker,
+    broker: Broker, kind: Callable[..., Clients]
 ) -> None:
-    topics = make_topics(broker, "wider")
+    topics = make_topics(broker, f"wider-{kind.__name__}")
     made = recipe(topics)
     fill(broker, topics.events, [event(n) for n in range(100)])
-    one = scoring(broker, topics, made, metadata_max_age_ms=500)
+    one = scoring(broker, topics, made, kind=kind, metadata_max_age_ms=500)
 
     def all_wider() -> None:
         for topic in (topics.scored, topics.dead):
@@ -175,7 +179,7 @@ def test_partitions_added_to_the_input_are_taken_up_where_the_output_has_them(
     assert orjson.loads(last.value)["learned"] == 99
 
     when(
-        narrow := scoring(broker, topics, made, metadata_max_age_ms=500),
+        narrow := scoring(broker, topics, made, kind=kind, metadata_max_age_ms=500),
         lambda: len(narrow.ours.live) == 2,
         widths(topics, broker, 3),
     )
