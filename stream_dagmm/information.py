@@ -1,7 +1,7 @@
 """Information in nats: entropies and divergences of categorical and Gaussian distributions.
 
 Closed forms where there are any, sampling where there are none. Gaussians are diagonal and given by
-mean and variance, or full and given by mean and covariance; mixtures are `mixture.Mixture`.
+mean and log variance; mixtures are `mixture.Mixture`.
 Gradients pass through all of them.
 """
 
@@ -66,20 +66,6 @@ def from_standard(mean: Tensor, log_variance: Tensor) -> Tensor:
     "Auto-Encoding Variational Bayes", 2014."""
     zero = torch.zeros_like(mean)
     return gaussian_divergence(mean, log_variance, zero, zero)
-
-
-def full_gaussian_divergence(
-    mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor
-) -> Tensor:
-    """Kullback-Leibler divergence of the Gaussian with mean [Z] and covariance [Z, Z] from another,
-    by Cholesky factors; both covariances must be positive definite."""
-    own, other = torch.linalg.cholesky(covariance), torch.linalg.cholesky(other_covariance)
-    spread = torch.linalg.solve_triangular(other, own, upper=False)
-    apart = torch.linalg.solve_triangular(other, (mean - other_mean)[:, None], upper=False)
-    log_ratio = 2.0 * (other.diagonal().log() - own.diagonal().log()).sum()
-    squares: Tensor = spread.square().sum() + apart.square().sum()
-    whole: Tensor = 0.5 * (squares - len(mean) + log_ratio)
-    return whole
 
 
 def mixture_divergence(

@@ -47,11 +47,6 @@ def shares(logs: Floats) -> Floats:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def joint(z: Floats, log_p: Floats, codes: Floats) -> Floats:
-    """J = log sum_k p_k e_k [B]: what the fixed point ascends."""
-    return log_sum(log_p + log_kernel(z, codes))
-
-
 def log_normaliser(log_e: Floats, background: float) -> Floats:
     """log(b + S) [B]."""
     total = log_sum(log_e)
@@ -73,11 +68,6 @@ def pull(weights: Floats, z: Floats, codes: Floats) -> Floats:
     """2 sum_k weights_k (B_k - z) [B, Z] for weights [B, K]: every gradient here is one."""
     columns = [(weights * (codes[:, j] - z[:, j, None])).sum(axis=1) for j in range(z.shape[1])]
     return 2.0 * np.stack(columns, axis=1)
-
-
-def joint_gradient(z: Floats, log_p: Floats, codes: Floats) -> Floats:
-    """Gradient [B, Z] of J: 2 sum_k r_k (B_k - z)."""
-    return pull(shares(log_p + log_kernel(z, codes)), z, codes)
 
 
 def bound_gradient(z: Floats, log_p: Floats, codes: Floats, background: float) -> Floats:

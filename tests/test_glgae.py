@@ -112,6 +112,18 @@ def test_a_cold_detector_encodes_and_decodes_without_complaint() -> None:
     assert detector.predict_one({"a": 1.0}) == 0
 
 
+def test_centres_are_the_points_in_the_features_own_units() -> None:
+    detector = StreamGLGAE(n_components=2, trusted=1.0, batch_size=64)
+    assert detector.centres() == []
+    rows = np.array([[100.0, -0.01], [140.0, 0.03]])[np.arange(2000) % 2]
+    noise = np.random.default_rng(0).normal(size=rows.shape) * [1.0, 0.001]
+    detector.learn_many(rows + noise)
+    first, second = sorted((event["0"], event["1"]) for event in detector.centres())
+    assert first == pytest.approx((100.0, -0.01), abs=2.0)
+    assert second == pytest.approx((140.0, 0.03), abs=2.0)
+    assert detector.predict_many(rows[:2]).tolist() in ([0, 1], [1, 0])
+
+
 def test_an_encoding_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"^encoding must be one of .*, got 'newton'"):
         StreamGLGAE(encoding="newton")  # type: ignore[arg-type]

@@ -79,6 +79,20 @@ def test_no_cluster_starves_where_as_many_are_to_be_found(seed: int) -> None:
     assert normalized_mutual_info_score(labels, found) > 0.7
 
 
+def test_centres_are_where_the_clusters_lie_in_the_features_own_units() -> None:
+    """Each of three far clusters, two of them on a large scale, has a centre near it."""
+    random = np.random.default_rng(2)
+    places = np.array([[0.0, 0.0], [600.0, 0.05], [0.0, 0.1]])
+    rows = places[random.integers(3, size=4000)] + random.normal(size=(4000, 2)) * [10.0, 0.002]
+    detector = StreamGMVAE(n_components=3, trusted=1.0, batch_size=32)
+    assert detector.centres() == []
+    detector.learn_many(rows)
+    centres = np.array([[event["0"], event["1"]] for event in detector.centres()])
+    apart = np.abs(places[:, None] - centres) / rows.std(axis=0)
+    assert apart.max(axis=2).min(axis=1).max() < 0.5
+    assert len(set(apart.max(axis=2).argmin(axis=1).tolist())) == 3
+
+
 def test_annealing_warms_with_the_effective_sample_size_and_anew_after_a_drift() -> None:
     detector = StreamGMVAE(batch_size=64, warm_up=2048.0)
     rows, _ = five_clusters(4096)

@@ -66,29 +66,13 @@ def test_gaussian_closed_forms_agree_with_torch() -> None:
     torch.testing.assert_close(information.log_density(there, mean, log_variance), density)
 
 
-def test_full_gaussians_agree_with_torch_and_with_diagonal_ones() -> None:
-    random = np.random.default_rng(2)
-    factors = torch.from_numpy(random.normal(size=(2, 4, 4)))
-    one, other = factors @ factors.transpose(1, 2) + torch.eye(4).double()
-    mean, there = torch.from_numpy(random.normal(size=(2, 4)))
-    found = information.full_gaussian_divergence(mean, one, there, other)
-    expected = kl_divergence(MultivariateNormal(mean, one), MultivariateNormal(there, other))
-    torch.testing.assert_close(found, expected)
-    diagonal = information.full_gaussian_divergence(
-        mean, one.diagonal().diag(), there, other.diagonal().diag()
-    )
-    logs = one.diagonal().log(), other.diagonal().log()
-    torch.testing.assert_close(
-        diagonal, information.gaussian_divergence(mean, logs[0], there, logs[1])
-    )
-
-
 def test_sampling_finds_the_divergence_of_two_mixtures_that_are_gaussians() -> None:
     one, other = mixture_of([[0.0, 0.0]], 1.0), mixture_of([[1.0, -1.0]], 2.0)
     random = np.random.default_rng(3)
     found, error = information.mixture_divergence(one, other, 20_000, random)
-    closed = information.full_gaussian_divergence(
-        one.mean[0], one.covariance[0], other.mean[0], other.covariance[0]
+    closed = kl_divergence(
+        MultivariateNormal(one.mean[0], one.covariance[0]),
+        MultivariateNormal(other.mean[0], other.covariance[0]),
     )
     assert abs(found - float(closed)) < 4.0 * error < 0.05
 
