@@ -11,16 +11,16 @@ import torch
 
 from stream_dagmm import mixture, mixture_prior, networks, scaling, variation
 from stream_dagmm.arithmetic import Floats
+from stream_dagmm.autoencoder_model import AutoencoderModel
 from stream_dagmm.dagmm_model import DagmmModel
-from stream_dagmm.detectors.autoencoder import AutoencoderModel
 from stream_dagmm.detectors.gaussian_mixture import MixtureModel, steadied
-from stream_dagmm.detectors.glgae import GlgaeModel
-from stream_dagmm.detectors.gmvae import GmvaeModel
 from stream_dagmm.detectors.pca import PcaModel
-from stream_dagmm.detectors.vae import VaeModel
 from stream_dagmm.events import as_events
+from stream_dagmm.glgae_model import GlgaeModel
+from stream_dagmm.gmvae_model import GmvaeModel
 from stream_dagmm.mixture import Mixture
 from stream_dagmm.stream import BlockDetector
+from stream_dagmm.vae_model import VaeModel
 
 KERNEL_VARIANCE = 0.5
 """Of exp(-|B_k - z|^2), the pairs' kernel, as a Gaussian."""

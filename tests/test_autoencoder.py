@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm import StreamAutoencoder, likelihood, networks
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.detectors.autoencoder import AutoencoderModel, Design, Objective, jacobian
+from stream_dagmm.autoencoder_model import AutoencoderModel, Design, Objective, jacobian
 from stream_dagmm.training import Trained
 from tests.streams import table
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from stream_dagmm import StreamGLGAE
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.detectors.glgae import GlgaeModel
+from stream_dagmm.glgae_model import GlgaeModel
 from tests.streams import table
 
 

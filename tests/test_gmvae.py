@@ -11,7 +11,7 @@ from sklearn.metrics import (
 
 from stream_dagmm import StreamGMVAE
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.detectors.gmvae import GmvaeModel
+from stream_dagmm.gmvae_model import GmvaeModel
 from tests.streams import table
 
 

@@ -8,12 +8,19 @@ import torch
 from river import datasets
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from stream_dagmm import StreamVAE, likelihood, networks, training, variation
+from stream_dagmm import (
+    StreamVAE,
+    autoencoder_model,
+    likelihood,
+    networks,
+    training,
+    vae_model,
+    variation,
+)
 from stream_dagmm.arithmetic import Floats, on_row_grid
-from stream_dagmm.detectors import autoencoder, vae
-from stream_dagmm.detectors.vae import Readout, VaeModel
 from stream_dagmm.networks import Network
 from stream_dagmm.training import Trained
+from stream_dagmm.vae_model import Readout, VaeModel
 from tests.streams import table
 
 
@@ -31,13 +38,15 @@ def test_without_divergence_and_sampling_it_is_the_autoencoder_up_to_one_half() 
     encoder, decoder = Trained.drawn([[5, 8, 2], [2, 8, 5]], generator()).nets
     rows = torch.from_numpy(generator(1).normal(size=(20, 5)))
     spread = torch.ones(5).double()
-    plain = autoencoder.Design(None, None, 0.0, 0.0, 0.0, 0.01)
+    plain = autoencoder_model.Design(None, None, 0.0, 0.0, 0.0, 0.01)
     vector = networks.flat(encoder, decoder).requires_grad_()
     nets = networks.shaped(vector, encoder, decoder)
     (inner, (last, bias)), outward = nets
     spare: Network = (inner, (torch.hstack([last, last]), torch.hstack([bias, bias])))
-    ours = vae.Objective(0.0, spread, math.inf, sampling=False)((spare, outward), rows, generator())
-    theirs = autoencoder.Objective(plain, spread, math.inf)(nets, rows, generator())
+    ours = vae_model.Objective(0.0, spread, math.inf, sampling=False)(
+        (spare, outward), rows, generator()
+    )
+    theirs = autoencoder_model.Objective(plain, spread, math.inf)(nets, rows, generator())
     torch.testing.assert_close(2.0 * ours, theirs)
     torch.testing.assert_close(2.0 * gradients(ours, vector), gradients(theirs, vector))
 
@@ -46,7 +55,7 @@ def test_every_parameter_gets_a_gradient() -> None:
     nets = Trained.drawn([[5, 8, 4], [2, 8, 5]], generator()).nets
     vector = networks.flat(*nets).requires_grad_()
     rows = torch.from_numpy(generator(1).normal(size=(20, 5)))
-    objective = vae.Objective(1.0, torch.ones(5).double(), likelihood.TAIL)
+    objective = vae_model.Objective(1.0, torch.ones(5).double(), likelihood.TAIL)
     loss = objective(networks.shaped(vector, *nets), rows, generator())
     assert bool((gradients(loss, vector) != 0.0).all())
 
@@ -66,7 +75,7 @@ def test_the_bound_meets_the_density_where_it_is_known() -> None:
     )
     rows = on_row_grid(np.array([[-1.0], [0.0], [0.7], [2.0]]))
     noise = variation.noise_table(20_000, 1, generator())
-    found = vae.log_density(prepared, np.array([0.5]), noise, rows, tail=math.inf)
+    found = vae_model.log_density(prepared, np.array([0.5]), noise, rows, tail=math.inf)
     expected = -0.5 * rows[:, 0] ** 2 / 1.5 - 0.5 * math.log(2.0 * math.pi * 1.5)
     np.testing.assert_allclose(found, expected, atol=0.03)
 
@@ -84,7 +93,9 @@ def test_more_samples_bound_the_density_more_tightly() -> None:
 
     def bound(samples: int) -> float:
         tables = (variation.noise_table(samples, 2, generator(seed)) for seed in range(20))
-        return float(np.mean([vae.log_density(prepared, spread, t, held).mean() for t in tables]))
+        return float(
+            np.mean([vae_model.log_density(prepared, spread, t, held).mean() for t in tables])
+        )
 
     bounds = [bound(samples) for samples in (1, 8, 64)]
     assert (np.diff(bounds) > -0.01).all()  # the standard error of the mean over tables

@@ -1,43 +1,20 @@
 """`StreamGMVAE`: a variational autoencoder with a Gaussian mixture prior, learning as it scores."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from stream_dagmm import (
     arguments,
-    information,
     likelihood,
-    mixture_prior,
-    networks,
-    training,
-    variation,
 )
-from stream_dagmm.arithmetic import Floats, on_row_grid
-from stream_dagmm.checkpoint import Tree
 from stream_dagmm.events import as_events
 from stream_dagmm.features import MOST_FEATURES
+from stream_dagmm.gmvae_model import Design, GmvaeModel, unsettled
 from stream_dagmm.lessons import Lessons
-from stream_dagmm.levels import Level
-from stream_dagmm.mixture_prior import Readout
 from stream_dagmm.stream import BlockDetector
-from stream_dagmm.training import Nets, Trained
-
-PRIOR_WIDTH = 16
-"""Hidden units of the network that moves the clusters."""
-
-SHARE_OF_INFORMATION = 0.75
-"""Of log K, by default never taken from the clusters: the information settles where the cut-off
-lies, and clusters of unequal sizes have less than log K to tell."""
-
-DRIFTED = 2.0
-"""Standard deviations above the mean score at which half a block lies after a drift."""
 
 
 class StreamGMVAE(BlockDetector):
@@ -165,12 +142,12 @@ class StreamGMVAE(BlockDetector):
         return self._columns.decode(self._gmvae.lessons.in_own_units(self._gmvae.centres()))
 
     @property
-    def _gmvae(self) -> "GmvaeModel":
+    def _gmvae(self) -> GmvaeModel:
         if not isinstance(self._model, GmvaeModel):
             raise TypeError("the model must be a GmvaeModel; construct a StreamGMVAE")
         return self._model
 
-    def _fresh(self) -> "GmvaeModel":
+    def _fresh(self) -> GmvaeModel:
         design = Design(
             clusters=self.n_components,
             hidden=None if self.hidden is None else arguments.widths(hidden=self.hidden),
@@ -185,246 +162,7 @@ class StreamGMVAE(BlockDetector):
             learning_rate=self.learning_rate,
         )
         lessons = Lessons.fresh(self.half_life, self.seed)
-        return GmvaeModel(design, lessons, None, None, 0, None, _unsettled(self.half_life), 0.0)
+        return GmvaeModel(design, lessons, None, None, 0, None, unsettled(self.half_life), 0.0)
 
-    def _restored(self, state: dict[str, Any]) -> "GmvaeModel":
+    def _restored(self, state: dict[str, Any]) -> GmvaeModel:
         return self._fresh().restored(state)
-
-
-@dataclass(frozen=True)
-class Design:
-    """What does not change."""
-
-    clusters: int
-    hidden: tuple[int, ...] | None
-    latent: int | None
-    w_latent: int
-    least_information: float | None
-    warm_up: float
-    bernoulli: bool
-    w_samples: int
-    samples: int
-    trusted: float
-    learning_rate: float
-
-    def drawn(self, width: int, random: np.random.Generator) -> Trained:
-        """q(x|y), q(w|y), p(x|w, z) and p(y|x) for D columns."""
-        latent, w = self.latent or min(width, 4), self.w_latent
-        hidden = self.hidden or (min(32, max(8, 4 * width)),)
-        sizes = [
-            [width, *hidden, 2 * latent],
-            [width, *hidden, 2 * w],
-            [w, PRIOR_WIDTH, 2 * latent * self.clusters],
-            [latent, *hidden[::-1], width],
-        ]
-        to_x, *others = Trained.drawn(sizes, random).nets
-        return Trained.of((variation.narrow(to_x), *others))
-
-    def gathered(self, trained: Trained, held: Floats, random: np.random.Generator) -> Trained:
-        """With clusters where the memory's rows [R, D] gather, and Adam before its first step."""
-        rows = torch.from_numpy(self.seen(held))
-        nets = mixture_prior.gathered(trained.nets, rows, self.clusters, random, self.trusted)
-        return Trained.of(nets)
-
-    @property
-    def cut_off(self) -> float:
-        """Nats below which the z-prior term gives no gradient."""
-        if self.least_information is None:
-            return SHARE_OF_INFORMATION * math.log(self.clusters)
-        return self.least_information
-
-    @property
-    def tail(self) -> float | None:
-        """Degrees of freedom of y | x, None if it is Bernoulli."""
-        return None if self.bernoulli else likelihood.TAIL
-
-    def seen(self, rows: Floats) -> Floats:
-        """What the networks see of standardised rows [B, D]."""
-        return np.sign(rows) if self.bernoulli else rows
-
-    def warmth(self, sightings: float) -> float:
-        """Weight of the z-prior term, 0 to 1."""
-        return min(1.0, sightings / self.warm_up) if self.warm_up else 1.0
-
-
-class GmvaeModel(NamedTuple):
-    """Scale, memory, networks, the usual squared residuals [D] and the noise [L, X + W]."""
-
-    design: Design
-    lessons: Lessons
-    trained: Trained | None
-    spread: Floats | None
-    blocks: int
-    """Blocks that the networks have seen."""
-    noise: Floats | None
-    level: Level
-    """Of the scores, for noticing a drift."""
-    sightings: float
-    """Effective sample size since the beginning or the last drift, in events."""
-    prepared: Readout | None = None
-
-    @property
-    def width(self) -> int:
-        """Columns learned."""
-        return self.lessons.width
-
-    def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
-        """No context."""
-        return np.empty((len(rows), 0)), context
-
-    def score(self, rows: Floats, contexts: Floats) -> Floats:
-        """Scores [B] of rows [B, D]."""
-        standard = self.lessons.standardised(rows)
-        if self.spread is None or self.prepared is None or self.noise is None:
-            return standard.beyond
-        bound = mixture_prior.log_density(
-            self.prepared,
-            self.spread,
-            self.noise,
-            self.design.seen(standard.rows),
-            self.design.clusters,
-            self.design.tail,
-        )
-        return np.asarray(standard.beyond - bound)
-
-    def memberships(self, rows: Floats) -> Floats:
-        """p(z|x, w) [B, K] of rows [B, D]; all in cluster 0 when cold."""
-        if self.prepared is None:
-            return np.tile(np.eye(1, self.design.clusters), (len(rows), 1))
-        seen = self.design.seen(self.lessons.standardised(rows).rows)
-        return mixture_prior.memberships(self.prepared, seen, self.design.clusters)
-
-    def centres(self) -> Floats:
-        """What each cluster decodes to: standardised rows [K, D]."""
-        if self.prepared is None or self.design.bernoulli:
-            return np.empty((0, self.width))
-        x, _ = mixture_prior.central_clusters(self.prepared, self.design.clusters)
-        return networks.exact_forward(self.prepared.decoder, on_row_grid(x))
-
-    def learn(
-        self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
-    ) -> Self:
-        """After a block of rows [B, D'] with their scores [B], NaN where not known."""
-        if np.isnan(scores).any():
-            scores = self.score(rows[:, : self.width], contexts)
-        after = self._replace(lessons=self.lessons.after(rows, is_text))
-        if self.trained is None and len(after.lessons.held) < training.LEAST_ROWS:
-            return after
-        watched = after._watched(scores) if self.trained else after
-        return watched._taught(watched.lessons.standardised(rows).rows)
-
-    def _watched(self, scores: Floats) -> Self:
-        """After the scores [B] of a block: a drift begins the annealing anew."""
-        kept = np.sort(scores)[: max(1, round(self.design.trusted * len(scores)))]
-        grown = self.sightings * 2.0 ** (-len(scores) / self.lessons.half_life) + len(scores)
-        if np.median(scores) > self.level.above(DRIFTED):
-            return self._replace(level=_unsettled(self.lessons.half_life), sightings=0.0)
-        return self._replace(level=self.level.after(kept), sightings=grown)
-
-    def _taught(self, block: Floats) -> Self:
-        lessons, width, design = self.lessons, self.lessons.width, self.design
-        random = lessons.random(lessons.age, 1)
-        old = np.empty(0) if self.spread is None else self.spread
-        spread = np.append(old, np.ones(width - len(old)))
-        trained = self.trained or design.drawn(width, random)
-        shapes = [(len(net[0][0]), len(net[-1][1])) for net in trained.nets]
-        (_, x), (_, w), prior, (latent, _) = shapes
-        trained = trained.widened([(width, x), (width, w), prior, (latent, width)], random)
-        if design.learning_rate > 0.0 and training.doubled(lessons.age, len(block)):
-            trained = design.gathered(trained, lessons.held, lessons.random(lessons.age, 3))
-        trained = trained.taught(
-            Objective(design, torch.from_numpy(spread), design.warmth(self.sightings)),
-            design.seen(block),
-            design.seen(lessons.held),
-            lessons.age,
-            design.learning_rate,
-            random,
-        )
-        blocks, table = self.blocks + 1, lessons.random(lessons.age, 2)
-        noise = variation.noise_table(design.samples, latent + w // 2, table)
-        after = self._replace(trained=trained, blocks=blocks, noise=noise)._readable()
-        residual = after._residual(design.seen(lessons.held))
-        usual = likelihood.respread(spread, residual, 1.0 / blocks, design.trusted)
-        return after._replace(spread=usual)
-
-    def _readable(self) -> Self:
-        if self.trained is None:
-            return self
-        return self._replace(prepared=mixture_prior.readout(self.trained.nets))
-
-    def _residual(self, rows: Floats) -> Floats:
-        """Reconstruction errors [B, D] of standardised rows, by a sample of x each."""
-        if self.prepared is None or self.noise is None:
-            return np.zeros_like(rows)
-        mean, log_variance = mixture_prior.posterior(self.prepared.to_x, rows)
-        noise = np.resize(self.noise[:, : mean.shape[1]], mean.shape)
-        x = on_row_grid(mean + np.exp(0.5 * log_variance) * noise)
-        return np.asarray(rows - networks.exact_forward(self.prepared.decoder, x))
-
-    def to_state(self) -> dict[str, Tree]:
-        """Named arrays and plain values."""
-        return {
-            **self.lessons.to_state(),
-            "networks": self.trained.to_state() if self.trained else None,
-            "spread": self.spread,
-            "blocks": self.blocks,
-            "noise": self.noise,
-            "level": list(self.level),
-            "sightings": self.sightings,
-        }
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """This fresh model with a saved state."""
-        trained = Trained.restored(state["networks"]) if state["networks"] else None
-        return self._replace(
-            lessons=self.lessons.restored(state),
-            trained=trained,
-            spread=state["spread"],
-            blocks=state["blocks"],
-            noise=state["noise"],
-            level=Level(*state["level"]),
-            sightings=state["sightings"],
-        )._readable()
-
-    def diagnostics(self) -> dict[str, float | list[float]]:
-        """Of the memory: mean squared reconstruction error, the clusters' shares of events and the
-        entropy of those, in nats; the nats that the cluster says of an event, at most log K, and 0
-        after a collapse; and the weight of the z-prior term."""
-        if self.prepared is None:
-            return {}
-        residual = self._residual(self.design.seen(self.lessons.held))
-        shares = self.memberships(self.lessons.memory.rows)
-        usage = np.bincount(shares.argmax(axis=1), minlength=self.design.clusters) / len(shares)
-        whole, each = (information.entropy(torch.from_numpy(s)) for s in (shares.mean(0), shares))
-        return {
-            "reconstruction": float((residual**2).mean()),
-            "component_weights": usage.tolist(),
-            "usage_entropy": float(information.entropy(torch.from_numpy(usage))),
-            "cluster_information": float(whole - each.mean()),
-            "warmth": self.design.warmth(self.sightings),
-        }
-
-
-def _unsettled(half_life: float) -> Level:
-    return Level(half_life, 0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The loss of a batch: minus the bound of the trusted rows, per column."""
-
-    design: Design
-    spread: Tensor
-    """[D]"""
-    warmth: float
-
-    def __call__(self, nets: Nets, rows: Tensor, random: np.random.Generator) -> Tensor:
-        """The loss of the four networks on rows [B, D]."""
-        design = self.design
-        found = mixture_prior.terms(
-            nets, rows, self.spread, design.clusters, design.w_samples, random, design.tail
-        )
-        kept = likelihood.trusted(torch.stack(found).sum(dim=0), design.trusted)
-        trusted = mixture_prior.Terms(*(term[kept] for term in found))
-        surprise = mixture_prior.loss(trusted, design.cut_off, self.warmth)
-        return surprise.mean() / rows.shape[1]

@@ -1,24 +1,13 @@
 """`StreamVAE`: a variational autoencoder that learns with every event and scores by its density."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from stream_dagmm import arguments, information, likelihood, networks, training, variation
-from stream_dagmm.arithmetic import Floats, on_row_grid
-from stream_dagmm.checkpoint import Tree
+from stream_dagmm import arguments
 from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.lessons import Lessons
-from stream_dagmm.networks import ExactNetwork
 from stream_dagmm.stream import BlockDetector
-from stream_dagmm.training import UNIT, Nets, Trained
-
-LARGEST_DEFAULT_CODE = 8
+from stream_dagmm.vae_model import Design, VaeModel
 
 
 class StreamVAE(BlockDetector):
@@ -97,188 +86,10 @@ class StreamVAE(BlockDetector):
         yield {"batch_size": 32}
         yield {"batch_size": 32, "samples": 1}
 
-    def _fresh(self) -> "VaeModel":
+    def _fresh(self) -> VaeModel:
         hidden = None if self.hidden is None else arguments.widths(hidden=self.hidden)
         design = Design(hidden, self.latent, self.kl_weight, self.samples, self.learning_rate)
         return VaeModel(design, Lessons.fresh(self.half_life, self.seed), None, None, 0, None)
 
-    def _restored(self, state: dict[str, Any]) -> "VaeModel":
+    def _restored(self, state: dict[str, Any]) -> VaeModel:
         return self._fresh().restored(state)
-
-
-@dataclass(frozen=True)
-class Design:
-    """What does not change."""
-
-    hidden: tuple[int, ...] | None
-    latent: int | None
-    kl_weight: float
-    samples: int
-    learning_rate: float
-
-    def sizes(self, width: int) -> list[list[int]]:
-        """Layer widths of encoder (to mean and log variance) and decoder for D columns."""
-        latent = self.latent or min(width, LARGEST_DEFAULT_CODE)
-        hidden = self.hidden or (min(64, max(8, 4 * width)),)
-        return [[width, *hidden, 2 * latent], [latent, *hidden[::-1], width]]
-
-
-class Readout(NamedTuple):
-    """The networks as operands of exact products."""
-
-    encoder: ExactNetwork
-    decoder: ExactNetwork
-
-
-class VaeModel(NamedTuple):
-    """Scale, memory, networks, the usual squared residuals [D] and the noise [L, Z]."""
-
-    design: Design
-    lessons: Lessons
-    trained: Trained | None
-    spread: Floats | None
-    blocks: int
-    """Blocks that the networks have seen."""
-    noise: Floats | None
-    prepared: Readout | None = None
-
-    @property
-    def width(self) -> int:
-        """Columns learned."""
-        return self.lessons.width
-
-    def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
-        """No context."""
-        return np.empty((len(rows), 0)), context
-
-    def score(self, rows: Floats, contexts: Floats) -> Floats:
-        """Scores [B] of rows [B, D]."""
-        standard = self.lessons.standardised(rows)
-        if self.spread is None or self.prepared is None or self.noise is None:
-            return standard.beyond
-        bound = log_density(self.prepared, self.spread, self.noise, standard.rows)
-        return np.asarray(standard.beyond - bound)
-
-    def learn(
-        self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
-    ) -> Self:
-        """After a block of rows [B, D']."""
-        after = self._replace(lessons=self.lessons.after(rows, is_text))
-        if self.trained is None and len(after.lessons.held) < training.LEAST_ROWS:
-            return after
-        return after._trained(after.lessons.standardised(rows).rows)
-
-    def _trained(self, block: Floats) -> Self:
-        lessons, width = self.lessons, self.lessons.width
-        random = lessons.random(lessons.age, 1)
-        old = np.empty(0) if self.spread is None else self.spread
-        spread = np.append(old, np.ones(width - len(old)))
-        trained = self.trained or Trained.drawn(self.design.sizes(width), random)
-        latent = len(trained.nets[1][0][0])
-        trained = trained.widened([(width, 2 * latent), (latent, width)], random).taught(
-            Objective(self.design.kl_weight, torch.from_numpy(spread), likelihood.TAIL),
-            block,
-            lessons.held,
-            lessons.age,
-            self.design.learning_rate,
-            random,
-        )
-        blocks = self.blocks + 1
-        noise = variation.noise_table(self.design.samples, latent, lessons.random(lessons.age, 2))
-        after = self._replace(trained=trained, blocks=blocks, noise=noise)._readable()
-        residual = after._residual(lessons.held)
-        return after._replace(spread=likelihood.respread(spread, residual, 1.0 / blocks))
-
-    def _readable(self) -> Self:
-        if self.trained is None:
-            return self
-        encoder, decoder = self.trained.nets
-        exact = training.exact_inwards(encoder), training.exact_outwards(decoder)
-        return self._replace(prepared=Readout(*exact))
-
-    def _residual(self, rows: Floats) -> Floats:
-        """Reconstruction errors [B, D] of standardised rows, by a sample of z each: the spread is
-        that of x around the decoder's mean, whatever z."""
-        if self.prepared is None or self.noise is None:
-            return np.zeros_like(rows)
-        mean, log_variance = _posterior(self.prepared, rows)
-        noise = np.resize(self.noise, mean.shape)
-        z = on_row_grid(mean + np.exp(0.5 * log_variance) * noise)
-        return np.asarray(rows - networks.exact_forward(self.prepared.decoder, z))
-
-    def to_state(self) -> dict[str, Tree]:
-        """Named arrays and plain values."""
-        return {
-            **self.lessons.to_state(),
-            "networks": self.trained.to_state() if self.trained else None,
-            "spread": self.spread,
-            "blocks": self.blocks,
-            "noise": self.noise,
-        }
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """This fresh model with a saved state."""
-        trained = Trained.restored(state["networks"]) if state["networks"] else None
-        return self._replace(
-            lessons=self.lessons.restored(state),
-            trained=trained,
-            spread=state["spread"],
-            blocks=state["blocks"],
-            noise=state["noise"],
-        )._readable()
-
-    def diagnostics(self) -> dict[str, float | list[float]]:
-        """Of the memory: mean squared reconstruction error, in squared standard deviations, and the
-        information that each dimension of z holds, in nats."""
-        if self.prepared is None:
-            return {}
-        mean, log_variance = map(torch.from_numpy, _posterior(self.prepared, self.lessons.held))
-        held = information.from_standard(mean[:, :, None], log_variance[:, :, None])
-        return {
-            "reconstruction": float((self._residual(self.lessons.held) ** 2).mean()),
-            "information": held.mean(dim=0).tolist(),
-        }
-
-
-def _posterior(prepared: Readout, rows: Floats) -> tuple[Floats, Floats]:
-    return variation.exact_moments(networks.exact_forward(prepared.encoder, rows))
-
-
-def log_density(
-    prepared: Readout,
-    spread: Floats,
-    noise: Floats,
-    rows: Floats,
-    tail: float = likelihood.TAIL,
-) -> Floats:
-    """The importance-weighted bound [B] on log p(x) of standardised rows [B, D], in nats."""
-    z, log_posterior = variation.exact_sampled(*_posterior(prepared, rows), noise)  # [B, L, Z]
-    means = networks.exact_forward(prepared.decoder, z.reshape(-1, z.shape[2]))
-    residual = rows[:, None, :] - means.reshape(*z.shape[:2], -1)
-    log_likelihood = -0.5 * likelihood.row_cost(residual, spread, tail)
-    log_prior = -0.5 * (z * z).sum(axis=2)
-    bound = variation.log_mean(log_likelihood + log_prior - log_posterior)
-    return np.asarray(bound - likelihood.constant(spread, tail))
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The loss of a batch: minus the evidence lower bound of the trusted rows, per column."""
-
-    kl_weight: float
-    spread: Tensor
-    """[D]"""
-    tail: float
-    sampling: bool = True
-    """Whether z is drawn from q(z|x); its mean otherwise."""
-
-    def __call__(self, nets: Nets, rows: Tensor, random: np.random.Generator) -> Tensor:
-        """The loss of encoder and decoder on rows [B, D]."""
-        encoder, decoder = nets
-        mean, log_variance = variation.moments(networks.forward(encoder, rows / UNIT))
-        z = variation.sampled(mean, log_variance, random) if self.sampling else mean
-        residual = rows - networks.forward(decoder, z) * UNIT
-        reconstruction = 0.5 * likelihood.cost(residual, self.spread, self.tail).mean(dim=1)
-        divergence = information.from_standard(mean, log_variance) / rows.shape[1]
-        surprise = reconstruction + self.kl_weight * divergence
-        return surprise[likelihood.trusted(surprise)].mean()

@@ -26,8 +26,8 @@ from stream_dagmm import (
 )
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.detectors.gaussian_mixture import MixtureModel, steadied
-from stream_dagmm.detectors.glgae import GlgaeModel
-from stream_dagmm.detectors.gmvae import GmvaeModel
+from stream_dagmm.glgae_model import GlgaeModel
+from stream_dagmm.gmvae_model import GmvaeModel
 from stream_dagmm.latent import latent_many
 from stream_dagmm.mixture import Mixture
 from stream_dagmm.stream import BlockDetector
