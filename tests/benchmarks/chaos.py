@@ -72,6 +72,14 @@ class Plan(NamedTuple):
     phase: str | None
     grown: bool
     """Whether it must have committed something before; else every kill would find it restoring."""
+    then_s: float = 0.0
+    """How long it goes on after its first commit, where that starts the clock."""
+
+    def heard(self, pulse: Pulse, now_s: float) -> Plan:
+        """The same plan, its clock started if the first commit is what it waited for."""
+        if self.phase is None and self.grown and pulse.committed:
+            return Plan(now_s + self.then_s, None, grown=False)
+        return self
 
     def due(self, pulse: Pulse, now_s: float) -> bool:
         """Whether now."""
@@ -84,7 +92,10 @@ def plan(chance: random.Random, forked: bool) -> Plan:
     """Of the life that begins now."""
     now_s, share = time.monotonic(), 1.0 if forked else REAL_LIFE_SHARE
     if chance.random() < 0.5:
-        return Plan(now_s + share * chance.uniform(*LIFE_S), None, grown=False)
+        life_s = share * chance.uniform(*LIFE_S)
+        if chance.random() < 0.5:  # on a busy machine few would else come to commit anything
+            return Plan(now_s + PHASE_WAIT_S, None, grown=True, then_s=life_s)
+        return Plan(now_s + life_s, None, grown=False)
     phase = chance.choice([*PHASES, *RARE])
     young = phase in ("restore", "re-learn") and chance.random() < 0.5
     return Plan(now_s + share * PHASE_WAIT_S, phase, grown=not young)
@@ -169,6 +180,7 @@ def kill_all(
             tally.broker(scorers)
             show(tally, said)
         for number, scorer in enumerate(scorers):
+            plans[number] = plans[number].heard(scorer.pulse, time.monotonic())
             if said.kill == "broker":
                 code = scorer.gone()
             elif not said.forked and scorer.pulse.phase is None:
