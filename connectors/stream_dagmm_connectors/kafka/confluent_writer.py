@@ -1,4 +1,8 @@
-"""The `Writer` of confluent-kafka; every call of it has a deadline."""
+"""The `Writer` of confluent-kafka.
+
+Its transactional calls take a time-out, and yet `send_offsets_to_transaction` of librdkafka 2.16
+was seen to wait without end after a connection was cut; so they run on a thread and are given up.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,10 @@ from stream_dagmm_connectors.kafka.confluent_options import (
     trouble,
 )
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
+from stream_dagmm_connectors.kafka.deadline import Deadline
 
+GRACE_S = 1.0
+"""Beyond its own time-out a call gets so long."""
 MAX_REQUEST_BYTES = 4 << 20
 """Beyond any record of ours; what a topic takes is the broker's to say."""
 
@@ -49,6 +56,7 @@ class ConfluentWriter:
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": timing.transaction_timeout_ms,
             }
+        self._calls = Deadline()
         self._producer = Producer(
             {
                 **configuration(connection),
@@ -138,6 +146,7 @@ class ConfluentWriter:
 
     def close(self) -> None:
         """Release it at once: what it still holds is thrown away, not sent."""
+        self._calls.stop()
         with contextlib.suppress(Trouble), sorted_out():
             self._producer.purge(in_queue=True, in_flight=True, blocking=False)
             self._producer.poll(0)
@@ -145,7 +154,9 @@ class ConfluentWriter:
     def _call(self, call: Callable[[], object], otherwise: type[Trouble] = Aborted) -> None:
         try:
             with sorted_out(otherwise):
-                call()
+                self._calls.run(call, self._answer_s + GRACE_S)
+        except TimeoutError as error:
+            raise otherwise(str(error)) from error
         except Fatal:
             raise
         except Trouble as error:

@@ -7,8 +7,6 @@ id ends that transaction before anything else.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +22,7 @@ from stream_dagmm_connectors.kafka.client import (
     Undecided,
 )
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
+from stream_dagmm_connectors.kafka.deadline import Deadline
 from stream_dagmm_connectors.kafka.errors import classify, told
 from stream_dagmm_connectors.kafka.kafka_offsets import to_commit
 
@@ -59,7 +58,7 @@ class KafkaWriter:
             )
         except KafkaError as error:
             raise _of(error, NotYet) from error
-        self._calls = _Thread()
+        self._calls = Deadline()
 
     def start(self) -> None:
         """End what the last writer left open; `NotYet` while the brokers are at it."""
@@ -151,39 +150,6 @@ class KafkaWriter:
             raise _of(self._behind(error), failed) from error
         except TimeoutError as error:
             raise failed(str(error)) from error
-
-
-class _Thread:
-    """Runs one call at a time, and stops waiting for one that takes too long."""
-
-    def __init__(self) -> None:
-        self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        # A daemon: one that waits for a dead broker must not keep the process alive.
-        threading.Thread(target=self._serve, name="transactions", daemon=True).start()
-
-    def run(self, call: Callable[[], None], timeout_s: float) -> None:
-        """What `call` gives; `TimeoutError` leaves it running, and this thread must not be used
-        again."""
-        self._todo.put(call)
-        try:
-            raised = self._done.get(timeout=timeout_s)
-        except queue.Empty:
-            raise TimeoutError(f"no answer within {timeout_s:g} s") from None
-        if raised is not None:
-            raise raised
-
-    def stop(self) -> None:
-        """End the thread once it is idle."""
-        self._todo.put(None)
-
-    def _serve(self) -> None:
-        while (call := self._todo.get()) is not None:
-            try:
-                call()
-                self._done.put(None)
-            except BaseException as error:
-                self._done.put(error)
 
 
 def _of(error: KafkaError, otherwise: type[Exception]) -> Exception:
