@@ -122,7 +122,8 @@ demo-kafka: $(STAMP)
 
 # A run beside the same client's bare consume -> produce, interleaved.
 bench-kafka: $(STAMP)
-	.venv/bin/python -m tests.benchmarks.kafka_throughput
+	.venv/bin/python -m tests.benchmarks.kafka_throughput --client kafka-python
+	.venv/bin/python -m tests.benchmarks.kafka_throughput --client confluent
 
 # From the producer's timestamp to a committed score, at PER_SECOND; ARGS go to `stream-dagmm run`.
 .PHONY: bench-kafka-latency bench-kafka-memory

@@ -1,6 +1,6 @@
 """What a run costs beside the same client's bare transactional consume -> produce, interleaved.
 
-    python -m tests.benchmarks.kafka_throughput --records 40000 --rounds 3
+    python -m tests.benchmarks.kafka_throughput --records 40000 --rounds 3 [--client confluent]
 
 Each round reads the same records three ways, one after the other: bare (poll, send the value on,
 offsets, commit, at the run's own pace), with a detector of no cost, and with a real one. Beside the
@@ -24,6 +24,8 @@ from river import datasets
 import stream_dagmm
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
+from stream_dagmm_connectors.kafka.client import Clients
+from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
 from stream_dagmm_connectors.kafka.connection import Connection
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
@@ -31,12 +33,17 @@ from stream_dagmm_connectors.kafka.pacing import Pace
 from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.run import imports_set_aside
 from stream_dagmm_connectors.scoring import Detector, Judgement
+from tests.benchmarks.confluent_bare import confluent_bare
 from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
 
 COMMIT_RECORDS = 10_000
 POLL_RECORDS = 1_000
 NUMBERS = itertools.count()
+CLIENTS: dict[str, Callable[..., Clients]] = {
+    "kafka-python": KafkaClients,
+    "confluent": ConfluentClients,
+}
 
 
 class Nothing:
@@ -122,11 +129,28 @@ def bare(broker: Broker, topic: str, count: int) -> float:
     return rate
 
 
-def ours(broker: Broker, topic: str, count: int, detector: type[Any]) -> float:
+def bare_of(client: str) -> Callable[[Broker, str, int], float]:
+    """The bare way of a client."""
+    if client == "kafka-python":
+        return bare
+
+    def confluent(broker: Broker, topic: str, count: int) -> float:
+        target = make_topic(broker, f"bare-{next(NUMBERS)}")
+        return confluent_bare(
+            broker.bootstrap, topic, target, count,
+            poll_records=POLL_RECORDS, commit_records=COMMIT_RECORDS,
+        )  # fmt: skip
+
+    return confluent
+
+
+def ours(
+    broker: Broker, topic: str, count: int, detector: type[Any], client: str = "kafka-python"
+) -> float:
     """Records per second of a run, from its first poll with records to its last commit."""
     target = make_topic(broker, f"ours-{next(NUMBERS)}")
     checkpoints = make_topic(broker, f"{target}-checkpoints")
-    clients = KafkaClients(Connection(broker.bootstrap), group=target)
+    clients = CLIENTS[client](Connection(broker.bootstrap), group=target)
 
     def fresh() -> Detector:
         made: Detector = detector()
@@ -186,12 +210,13 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--detector", default="StreamDAGMM")
+    parser.add_argument("--client", choices=CLIENTS, default="kafka-python")
     said = parser.parse_args()
     kind = getattr(stream_dagmm, said.detector)
     ways: dict[str, Callable[[Broker, str, int], float]] = {
-        "bare": bare,
-        "no cost": lambda broker, topic, count: ours(broker, topic, count, Nothing),
-        said.detector: lambda broker, topic, count: ours(broker, topic, count, kind),
+        "bare": bare_of(said.client),
+        "no cost": lambda broker, topic, count: ours(broker, topic, count, Nothing, said.client),
+        said.detector: lambda broker, topic, count: ours(broker, topic, count, kind, said.client),
     }
     figures: dict[str, list[Measured]] = {name: [] for name in ways}
     with Broker() as broker, imports_set_aside():
