@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
-.PHONY: bench-detectors bench-synthetic bench-explanations bench-paper bench-ablation bench-gaussians
+.PHONY: bench-feedback bench-detectors bench-synthetic bench-explanations bench-paper bench-ablation bench-gaussians
 .PHONY: broker broker-stop chaos demo-kafka bench-kafka
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
@@ -104,6 +104,11 @@ bench-paper: $(STAMP)
 bench-explanations: $(STAMP)
 	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-explanations DATA=folder" >&2; exit 2; }
 	.venv/bin/python -m tests.benchmarks.explanations $(DATA)
+
+# What ten judgements are worth to the rest of a stream.
+bench-feedback: $(STAMP)
+	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-feedback DATA=folder" >&2; exit 2; }
+	.venv/bin/python -m tests.benchmarks.feedback $(DATA)
 
 # How well three Gaussians, at rest and moving, are recovered; a table and a figure.
 bench-gaussians: $(STAMP)

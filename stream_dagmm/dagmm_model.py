@@ -16,6 +16,7 @@ from stream_dagmm import (
     mixture,
     neighbourhood,
     scaling,
+    told,
 )
 from stream_dagmm.arithmetic import Floats, distance_operand
 from stream_dagmm.buffers import Reservoir
@@ -168,7 +169,7 @@ class DagmmModel(NamedTuple):
         rows were measured already."""
         own, new = own or self._measured(rows), self._measured_new(rows, levels)
         terms = np.zeros((len(rows), len(TERMS)))
-        density, innovated, residual, energy, joint, beyond, told = terms.T
+        density, innovated, residual, energy, joint, beyond, judged = terms.T
         if self.floor and len(self.held.rows):
             density[:] = self._distances(own.rows) if distances is None else distances
             innovated[:] = neighbourhood.log_distance_to(self.held.new, new.rows)
@@ -179,7 +180,7 @@ class DagmmModel(NamedTuple):
         beyond[:] = own.beyond + new.beyond
         if self.design.faithful:
             beyond += self.reach.beyond(rows, self.held.own_ruler.measure)
-        told[:] = WORTH * self._likeness(own.rows)
+        judged[:] = WORTH * self._likeness(own.rows)
         return terms
 
     def _likeness(self, own: Floats) -> Floats:
@@ -187,11 +188,17 @@ class DagmmModel(NamedTuple):
         if not len(self.told.rows):
             return np.zeros(len(own))
         judged = self._standardised(widened(self.told.rows, self.width)[:, : self.width])
-        return self.told.likeness(own, judged, math.exp(self.gate.distance.mean))
+        return self.told.likeness(own, judged, self._remembered_columns())
 
     def said(self, row: Floats, is_anomaly: bool) -> Self:
         """After somebody judged an event, row [D]."""
-        return self._replace(told=self.told.after(row, is_anomaly))
+        judged = self._standardised(row[None])
+        room = float(told.room(judged, self._remembered_columns())[0])
+        reach = min(math.exp(self.gate.distance.mean), room)  # as far as ordinary events have kin
+        return self._replace(told=self.told.after(row, is_anomaly, reach))
+
+    def _remembered_columns(self) -> Floats:
+        return np.ascontiguousarray(self.held.rows[:, ::2])
 
     def _neural_terms(self, deep: DeepMixture, inputs: Floats) -> tuple[Floats | float, Floats]:
         """Residual and energy [B]."""
@@ -264,8 +271,7 @@ class DagmmModel(NamedTuple):
 
     def _remembered(self) -> Floats:
         """The memory as the networks see it: all of it, or no innovations."""
-        rows = self.held.rows
-        return np.ascontiguousarray(rows[:, ::2]) if self.design.faithful else rows
+        return self._remembered_columns() if self.design.faithful else self.held.rows
 
     def _innovations(self, rows: Floats, levels: Floats) -> Floats:
         """How far rows [B, D'] are from the levels [B, D]. A column without a level, or that never

@@ -1,0 +1,45 @@
+"""The benchmark of judgements, on a made-up stream where they help."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.benchmarks import feedback
+from tests.benchmarks.folder import written
+from tests.benchmarks.streams import Stream
+
+
+def a_stream(anomalies: bool) -> Stream:
+    """Rows with two kinds of rare ones; one kind is called anomalous."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(3_000, 4))
+    rows[::60, 0] += 6.0
+    rows[30::60, 1] += 6.0
+    labels = np.zeros(len(rows), dtype=np.bool_)
+    labels[::60] = anomalies
+    return Stream("s", True, pl.DataFrame(rows, schema=list("abcd")), labels)
+
+
+def test_judgements_tell_the_harmless_kind_from_the_other() -> None:
+    found = feedback.compared(a_stream(True))
+    assert found is not None
+    without, judged = found[2], found[3]
+    assert judged > without + 0.02
+
+
+def test_a_half_without_anomalies_says_nothing() -> None:
+    assert feedback.compared(a_stream(False)) is None
+
+
+def test_the_highest_are_taken_from_the_first_counted_event_on() -> None:
+    assert feedback.highest(np.array([99.0, 1.0, 3.0, 2.0]), 1) == [2, 3, 1]
+
+
+def test_the_command_prints_a_row_for_each_stream_and_the_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, "shuttle", 300)
+    feedback.main([str(tmp_path), "--streams", "shuttle"])
+    assert "| mean |" in capsys.readouterr().out
