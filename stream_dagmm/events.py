@@ -6,7 +6,7 @@ dataframe are one number; null, an absent key, NaN and infinity are all a missin
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -32,6 +32,9 @@ MISSING = frozenset({"NoneType", "NAType", "NaTType"})
 
 NUMBERS = {float, int, bool, type(None)}
 TEXTS = {str, type(None)}
+
+DOUBLE, NUMERIC, OTHER = "double", "other number", "no number"
+"""What a dataframe's column holds."""
 
 MANY = 8
 """Dictionaries from which on it pays to look for columns."""
@@ -169,22 +172,25 @@ def _from_array(values: np.ndarray[Any, Any]) -> Events:
 
 
 def _from_frame(frame: "nw.DataFrame[Any]") -> Events:
-    schema = frame.schema
-    numbers = [name for name, dtype in schema.items() if _is_number(dtype)]
+    schema = {name: _kind(type(dtype)) for name, dtype in frame.schema.items()}
+    numbers = [name for name, kind in schema.items() if kind != OTHER]
     texts: dict[str, Sequence[str | None]] = {}
-    for name in schema:
-        if not _is_number(schema[name]):
+    for name, kind in schema.items():
+        if kind == OTHER:
             column = _texts(name, frame[name].to_list())
             if column is None:  # of mixed types
                 return listed(frame.rows(named=True))
             texts[str(name)] = column
-    inexact = [name for name in numbers if schema[name] != nw.Float64]
-    values = _matrix(frame[numbers], inexact)
+    inexact = [name for name in numbers if schema[name] != DOUBLE]
+    values = _matrix(frame[numbers], inexact) if numbers else np.empty((len(frame), 0))
     return Table(tuple(map(str, schema)), tuple(map(str, numbers)), values, texts)
 
 
-def _is_number(dtype: nw.dtypes.DType) -> bool:
-    return bool(dtype.is_float() or dtype.is_integer() or dtype == nw.Boolean)
+@cache
+def _kind(dtype: type[nw.dtypes.DType]) -> str:
+    if dtype is nw.Float64:
+        return DOUBLE
+    return NUMERIC if dtype.is_numeric() or dtype is nw.Boolean else OTHER
 
 
 def _texts(name: object, values: list[Any]) -> Sequence[str | None] | None:

@@ -23,7 +23,7 @@ import polars as pl
 import torch
 from rich.console import Console
 from rich.table import Table
-from river import anomaly, datasets
+from river import anomaly, datasets, preprocessing
 
 from stream_dagmm import (
     GaussianMixture,
@@ -98,7 +98,10 @@ def measured(events: list[Event], kinds: Sequence[Kind]) -> dict[str, list[float
 
 def contestants(kinds: Sequence[Kind]) -> Iterator[tuple[str, Turn]]:
     """Name and turn of each; a turn scores and learns a stretch."""
-    yield "HalfSpaceTrees, one by one", Turn(anomaly.HalfSpaceTrees(seed=0), one_by_one, one_hot)
+    trees = functools.partial(anomaly.HalfSpaceTrees, seed=0)
+    yield "HalfSpaceTrees, one by one", Turn(trees(), one_by_one, one_hot)
+    scaled = preprocessing.MinMaxScaler() | trees()  # they expect features from 0 to 1
+    yield "HalfSpaceTrees, min-max scaled", Turn(scaled, one_by_one, one_hot)
     for kind in kinds:
         yield f"{kind.__name__}, one by one", Turn(kind(), one_by_one, list)
         for size in BATCHES:
