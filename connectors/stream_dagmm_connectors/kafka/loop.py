@@ -340,15 +340,21 @@ class Scoring:
 
     def _watch(self) -> None:
         """Ask the brokers something when they have been silent, and give up in the end."""
-        if self.watchdog.due and self.ours.models:
+        if self.watchdog.due:
             self.watchdog.asked()
-            try:
-                self._reader.end(next(iter(self.ours.models)), 1_000)
+            with contextlib.suppress(NotYet):
+                self._ask_anything()
                 self.watchdog.heard()
-            except NotYet:
-                pass
         if self.watchdog.given_up:
             raise Stopped(
                 f"no broker answered for {self.watchdog.silence_s:.0f} s; they are tried again "
                 "when the process is started again"
             )
+
+    def _ask_anything(self) -> None:
+        """A member may have no partition for hours: more members than partitions, or a rebalance
+        that waits for another one's session."""
+        if self.ours.models:
+            self._reader.end(next(iter(self.ours.models)), 1_000)
+        else:
+            self._reader.partitions(self._topics[0], 1_000)

@@ -30,7 +30,8 @@ class Watchdog:
         exit_after_s: float = 60.0,
     ) -> None:
         self._clock = clock
-        self._ask_every_s = ask_every_s
+        # Twice at least before an idle topic would count as silent.
+        self._ask_every_s = min(ask_every_s, unready_after_s / 3.0, exit_after_s / 3.0)
         self._unready_after_s = unready_after_s
         self._exit_after_s = exit_after_s
         self._heard_s = clock()
