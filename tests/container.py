@@ -121,7 +121,8 @@ def start(
             bound[path] = path
     bound |= {where: str(folder) for where, folder in mounted.items()}
     bound |= dict.fromkeys(container.scratch, "memory")
-    pairs = [word for where, folder in bound.items() for word in (folder, where)]
+    # The outer ones first: a checkout may lie in /tmp, which is a mount too.
+    pairs = [word for where, folder in sorted(bound.items()) for word in (folder, where)]
     env = {**container.env, **more}
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     env["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")

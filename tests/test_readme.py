@@ -9,7 +9,12 @@ import pytest
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
-LINKS = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
+PAGES = (README, README.parent / "deploy" / "README.md")
+LINKS = [
+    (page, link)
+    for page in PAGES
+    for link in sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())))
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,6 @@ def test_the_readme_has_code() -> None:
     assert {language for language, _ in BLOCKS} == {"python", "sh"}
 
 
-@pytest.mark.parametrize("link", sorted(set(LINKS)))
-def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
-    assert (README.parent / link).exists()
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
+def test_a_link_of_a_readme_leads_somewhere(page: Path, link: str) -> None:
+    assert (page.parent / link).exists()
