@@ -15,6 +15,7 @@ from tests.connectors.fakes import stream
 from tests.connectors.processes import PLAIN, Process, process_of, wait_for, wait_until
 from tests.connectors.reading import contents
 
+DEFAULT = ["--detector", "dagmm"]  # of an option that is said twice the last counts
 OFTEN = ["--checkpoint-every", "300"]
 Outputs = tuple[str, str]
 AS_FILES = ("scored.csv", "scored.csv.dead-letters.jsonl")
@@ -47,9 +48,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def undisturbed(directory: Path, source: Path, names: Outputs = AS_FILES) -> Sequence[Any]:
+def undisturbed(
+    directory: Path, source: Path, *options: str, names: Outputs = AS_FILES
+) -> Sequence[Any]:
     """The outputs of a run that nobody disturbed."""
-    assert CliRunner().invoke(main, words_of(directory, source, names)).exit_code == 0
+    words = [*words_of(directory, source, names), *options]
+    assert CliRunner().invoke(main, words).exit_code == 0
     return outputs(directory, names)
 
 
@@ -73,6 +77,20 @@ def test_killed_at_random_the_same_command_ends_with_the_same_bytes(
     assert whole[1].count(b'"stage":"decode"') == 25
 
 
+def test_killed_with_the_default_detector_the_same_command_ends_with_the_same_bytes(
+    source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = undisturbed(tmp_path / "whole", source, *DEFAULT)
+    process = started(tmp_path, source, *DEFAULT, "--rate", "2000")
+    wait_for(tmp_path / "scored.csv", len(whole[0]) // 2, process)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, (tmp_path / "said").read_text()
+    assert len(outputs(tmp_path)[0]) < len(whole[0])
+    assert started(tmp_path, source, *DEFAULT).wait() == 0, (tmp_path / "said").read_text()
+    assert outputs(tmp_path) == whole
+
+
 @pytest.mark.parametrize("names", IN_PARTS)
 def test_killed_with_outputs_in_parts_the_same_command_ends_with_equal_rows(
     source: Path, tmp_path: Path, names: Outputs
@@ -85,7 +103,7 @@ def test_killed_with_outputs_in_parts_the_same_command_ends_with_equal_rows(
     assert len(outputs(tmp_path, names)[0]) < 2500
     assert started(tmp_path, source, names=names).wait() == 0, (tmp_path / "said").read_text()
     (tmp_path / "whole").mkdir()
-    resumed, other = outputs(tmp_path, names), undisturbed(tmp_path / "whole", source, names)
+    resumed, other = outputs(tmp_path, names), undisturbed(tmp_path / "whole", source, names=names)
     assert [len(rows) for rows in resumed] == [2500, 25]
     assert resumed == other
 
