@@ -150,10 +150,11 @@ def test_pictures_are_few_share_a_frame_and_keep_the_first_and_the_last(size: in
     for n in range(300):
         if pictures.due(512 * n):
             pictures.add(512 * n, latent(n, size), np.arange(40) == 0)
-    pictures.add(512 * 300, latent(300, size), np.zeros(40, dtype=np.bool_))
+    for _ in range(2):  # the end may come where a picture was due
+        pictures.add(512 * 300, latent(300, size), np.zeros(40, dtype=np.bool_))
     panels = pictures.panels()
     assert [panels[0].events, panels[-1].events] == [0, 512 * 300]
-    assert len(panels) == 4
+    assert len(panels) == len({panel.events for panel in panels}) == 4
     assert panels[0].dots.count("M") == 39
     assert panels[-1].crosses == ""
     places = [float(n) for n in re.findall(r"[\d.]+", panels[0].dots.replace("h0", ""))]

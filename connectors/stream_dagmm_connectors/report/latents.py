@@ -81,8 +81,8 @@ class Pictures:
         return not self._kept or events >= self._kept[-1].events + self._every
 
     def add(self, events: int, latent: Latent | None, strange: npt.NDArray[np.bool_]) -> None:
-        """Keep one; a space that is not there yet (None) is no picture."""
-        if latent is None:
+        """Keep one; a space that is not there yet (None), or was just kept, is no picture."""
+        if latent is None or (self._kept and self._kept[-1].events == events):
             return
         self._kept.append(Snapshot(events, latent, strange))
         if len(self._kept) > self.MOST:
