@@ -14,17 +14,39 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("stream-dagmm: the command line is an extra; pip install 'stream-dagmm[cli]'")
 
 from stream_dagmm_connectors import serving
 from stream_dagmm_connectors.commands.checkpoint import checkpoint
 from stream_dagmm_connectors.commands.compare import compare
 from stream_dagmm_connectors.commands.dlq import dlq
-from stream_dagmm_connectors.commands.options import options, perform
+from stream_dagmm_connectors.commands.options import WRONG_USAGE, leave, options, perform
 from stream_dagmm_connectors.commands.replay import replay
 
+OF_KAFKA = ("kafka", "fsspec", "prometheus_client")
+"""What comes with the extra of that name."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """Commands that say which extra they lack."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in OF_KAFKA:
+                raise
+            leave(WRONG_USAGE, "Kafka is an extra; pip install 'stream-dagmm[cli,kafka]'")
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="stream-dagmm", prog_name="stream-dagmm")
 def main() -> None:
     """Anomaly scores for event streams: each event scored as it comes, then learned."""

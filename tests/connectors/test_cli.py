@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,3 +173,31 @@ def test_the_schema_and_the_version_are_printed() -> None:
     schema = json.loads(CliRunner().invoke(main, ["schema"]).stdout)
     assert {"ScoredEvent", "DeadLetter"} <= set(schema["$defs"])
     assert CliRunner().invoke(main, ["--version"]).stdout.startswith("stream-dagmm, version ")
+
+
+@pytest.mark.parametrize(
+    ("missing", "command", "code", "install"),
+    [
+        ("click", ["--help"], 1, "stream-dagmm[cli]"),
+        (
+            "kafka",
+            ["topics", "print", "--input", "a", "--output", "b"],
+            2,
+            "stream-dagmm[cli,kafka]",
+        ),
+        ("fsspec", ["replay", "{events}"], 0, ""),
+    ],
+)
+def test_what_an_extra_would_bring_is_named_and_missed_only_where_it_is_needed(
+    events: Path, missing: str, command: list[str], code: int, install: str
+) -> None:
+    without = f"import sys; sys.modules[{missing!r}] = None"
+    run = f"{without}; from stream_dagmm_connectors.cli import main; main()"
+    words = [word.format(events=events) for word in command]
+    broker = ["--bootstrap-servers", "127.0.0.1:1"] if "topics" in words else []
+    found = subprocess.run(
+        [sys.executable, "-c", run, *words, *broker], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == code, found.stderr
+    assert install in found.stderr
+    assert "Traceback" not in found.stderr

@@ -118,7 +118,7 @@ def clients_of(options: RunOptions) -> Clients:
     except ImportError as error:
         raise ValueError(
             "client is confluent, which is not installed; pip install "
-            "'stream-dagmm[kafka,confluent]'"
+            "'stream-dagmm[cli,kafka,confluent]'"
         ) from error
     return ConfluentClients(*said, group=options.group, instance=options.group_instance_id)
 
