@@ -78,9 +78,13 @@ types: $(STAMP)
 floors: $(STAMP)
 	.venv/bin/lint-imports --no-logo --no-cache
 
-# With CI=true a skipped test is a failure (tests/conftest.py).
+# With CI=true a skipped test is a failure (tests/conftest.py). The tests against Kafka mostly wait and
+# the others compute, so they run side by side; what the former say is shown when both have ended.
 tests-and-doctests: $(STAMP)
-	.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest tests/connectors/kafka > .venv/kafka-tests.log 2>&1 & kafka=$$!; \
+	others=0; .venv/bin/python -m pytest --ignore=tests/connectors/kafka || others=$$?; \
+	against=0; wait $$kafka || against=$$?; \
+	cat .venv/kafka-tests.log; exit $$((others > against ? others : against))
 
 bench-quality: $(STAMP)
 	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-quality DATA=folder" >&2; exit 2; }
