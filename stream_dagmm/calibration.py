@@ -23,7 +23,7 @@ from stream_dagmm.drift import Drift
 BLOCK_EVENTS = 64
 """The past takes scores in at 1, 2, 4, ... 64 events, then every 64."""
 
-WARM_EVENTS = 512
+WARM_EVENTS = 512.0
 WARM_ALARMS = 2.0
 """From 2 / alarm_rate events on, ranks alone decide what is an alarm, whatever the tail says."""
 
@@ -107,8 +107,16 @@ def is_alarm(p: Floats, alarm_rate: float) -> Flags:
 
 def is_warming_up(past: Past, count: int, alarm_rate: float) -> Flags:
     """[count] which of the next events come too early for alarms at this rate to mean much."""
-    enough = max(WARM_EVENTS, WARM_ALARMS / alarm_rate)
-    return np.arange(past.seen, past.seen + count) < enough
+    return np.arange(past.seen, past.seen + count) < warm_after(alarm_rate)
+
+
+def warm_after(alarm_rate: float) -> float:
+    """Events after which alarms at this rate are raised.
+
+    >>> warm_after(0.001), warm_after(0.05)
+    (2000.0, 512.0)
+    """
+    return max(WARM_EVENTS, WARM_ALARMS / alarm_rate)
 
 
 def forget(past: Past, events: float) -> Past:

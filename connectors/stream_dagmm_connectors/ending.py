@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stream_dagmm import calibration
 from stream_dagmm_connectors.durable import naming
 from stream_dagmm_connectors.evaluation import FIRST_JUDGED, Verdict
 from stream_dagmm_connectors.events import DeadLetter, place
@@ -35,7 +36,7 @@ def finish(run: Run, summary: Summary) -> str:
             run.pipeline.detector.save(settings.save_model)  # type: ignore[attr-defined]
     judged = [] if verdict is None else _judged(verdict, str(label_of(settings)))
     lines = [
-        *_found(summary),
+        *_found(summary, settings.alarm_rate),
         *_refused(run.watcher.first_refused),
         *judged,
         *_speed(run.speed),
@@ -45,13 +46,19 @@ def finish(run: Run, summary: Summary) -> str:
     return "\n".join(f"{name:<{width}}  {words}" for name, words in lines)
 
 
-def _found(summary: Summary) -> list[Line]:
+def _found(summary: Summary, alarm_rate: float) -> list[Line]:
     rate = summary.alarms / summary.events if summary.events else 0.0
     refused = ", ".join(f"{count:,} in {s}" for s, count in sorted(summary.dead_letters.items()))
     total = sum(summary.dead_letters.values())
+    warm = calibration.warm_after(alarm_rate)
+    cold = (
+        f"; warming up for {warm:,.0f} events, which raise none"
+        if 0 < summary.events < warm
+        else ""
+    )
     return [
         ("events", f"{summary.events:,}"),
-        ("alarms", f"{summary.alarms:,} ({rate:.3%})"),
+        ("alarms", f"{summary.alarms:,} ({rate:.3%}){cold}"),
         ("dead letters", f"{total:,}" + (f" ({refused})" if refused else "")),
     ]
 

@@ -69,12 +69,19 @@ def test_a_run_ends_with_a_summary_of_what_was_found(events: Path, tmp_path: Pat
     words = dict(line.split("  ", 1) for line in result.stdout.splitlines())
     assert result.exit_code == 0, result.output
     assert words["events"].strip() == "900"
+    assert words["alarms"].strip().startswith("0 (0.000%); warming up for 2,000 events")
     assert words["dead letters"].strip() == "9 (9 in decode)"
     assert words["first of them"].strip().startswith("events.jsonl:98: not JSON: found 'not json'")
     assert float(words["AUROC"]) > 0.95
     assert len(out.read_bytes().splitlines()) == 900
     assert len((tmp_path / "scored.jsonl.dead-letters.jsonl").read_bytes().splitlines()) == 9
     assert report.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_alarms_that_could_have_come_are_told_without_excuse(events: Path) -> None:
+    told = replay(events, "--alarm-rate", "0.05").stdout
+    assert "warming" not in told
+    assert "alarms  0 " not in told
 
 
 def test_standard_input_to_standard_output_prints_events_and_nothing_else(events: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_label_on_the_broker_is_learned_and_learned_again_and_gives_no_scored_
         so_far = expected(values[:last])
         source = KafkaSource(events, bootstrap_servers=broker.bootstrap, group=events, **QUICK)
         with running(Pipeline(source, Taught(), KafkaSink(scored))):
-            until(lambda: len(scores(broker, scored)) >= len(so_far))  # noqa: B023
+            until(lambda: len(scores(broker, scored)) >= len(so_far))  # noqa: B023 - called at once
     assert scores(broker, scored) == expected(values)
     assert read(broker, f"{scored}.dead-letters") == []
 

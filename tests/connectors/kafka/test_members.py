@@ -204,7 +204,7 @@ def test_members_that_join_and_leave_change_no_byte(
             fill_all(broker, topics, 300 * number, 300 * number + 150)
             with Member(told, tmp_path / f"comes-{number}") as guest:
                 fill_all(broker, topics, 300 * number + 150, 300 * number + 300)
-                until(lambda: count(broker, topics) >= 600 * (number + 1))  # noqa: B023
+                until(lambda: count(broker, topics) >= 600 * (number + 1))  # noqa: B023 - called at once
                 guest.send((signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)[number])
                 guest.wait()
     with Member(told, tmp_path / "last"):

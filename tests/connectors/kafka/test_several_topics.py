@@ -54,7 +54,7 @@ def test_two_topics_in_one_run_equal_their_references_also_after_a_kill(
             fill(broker, place.topic, values, place.partition)
         good = len(places) * (last - life)
         with Member(told, tmp_path / how.name) as one:
-            until(lambda: scored(broker, topics.scored) == good)  # noqa: B023
+            until(lambda: scored(broker, topics.scored) == good)  # noqa: B023 - called at once
             one.send(how)
             assert one.wait() == (0 if how is signal.SIGTERM else -how), one.said()
     for place in places:

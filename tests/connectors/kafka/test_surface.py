@@ -89,7 +89,7 @@ def test_scores_are_those_of_the_detector_alone_also_after_a_restart(
     for first, last in ((0, 250), (250, 400)):
         fill(broker, events, [event(n) for n in range(first, last)])
         with running(Pipeline(source(broker, events), make(), KafkaSink(scored))):
-            until(lambda: len(scores(broker, scored)) >= last)  # noqa: B023
+            until(lambda: len(scores(broker, scored)) >= last)  # noqa: B023 - called at once
     assert scores(broker, scored) == one_by_one(make(), 400)
     assert is_there(broker, f"{scored}.checkpoints") == (name != "trees")
 
