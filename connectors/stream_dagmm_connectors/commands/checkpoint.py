@@ -93,11 +93,14 @@ def revert(
     def act(settings: serving.RunSettings) -> None:
         from stream_dagmm_connectors.commands.looking import recipe_of
         from stream_dagmm_connectors.kafka.members import refuse_members
+        from stream_dagmm_connectors.kafka.replaying import reaching
         from stream_dagmm_connectors.kafka.reverting import revert
 
         first, end = _stretch(skip)
         place = _place(settings, partition)
-        refuse_members(settings.options().connection(), settings.group)
+        connection = settings.options().connection()
+        with reaching(connection):
+            refuse_members(connection, settings.group)
 
         def do(outside: Outside) -> None:
             if rescore is not None and outside.reader.partitions(rescore, 5_000) <= partition:

@@ -25,7 +25,7 @@ from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.meter import Meter
 from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import Recipe
-from stream_dagmm_connectors.kafka.patience import patiently
+from stream_dagmm_connectors.kafka.patience import Answer, patiently
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
 from stream_dagmm_connectors.kafka.restoring import Stopped
 from stream_dagmm_connectors.scoring import Detector, Judgement
@@ -128,12 +128,15 @@ def prepare(options: RunOptions, *, keeps: bool = True) -> None:
 
     Brokers that are away are asked again for `exit_after` seconds, then it is `Fatal`.
     """
-    try:
-        warnings = patiently(lambda: _prepared(options, keeps), options.exit_after)
-    except NotYet as error:
-        raise Fatal(f"no answer for {options.exit_after:g} s: {error}") from error
-    for warning in warnings:
+    for warning in _patient(lambda: _prepared(options, keeps), options.exit_after):
         LOG.warning(warning)
+
+
+def _patient(ask: Callable[[], Answer], for_s: float) -> Answer:
+    try:
+        return patiently(ask, for_s)
+    except NotYet as error:
+        raise Fatal(f"no answer for {for_s:g} s: {error}") from error
 
 
 def _prepared(options: RunOptions, keeps: bool) -> list[str]:
@@ -158,8 +161,12 @@ def alone(options: RunOptions) -> None:
     """
     looking = topics.Topics(options.connection())
     until_s = time.monotonic() + options.session_timeout_ms / 1000 + GONE_AFTER_S
+
+    def members() -> int:  # `NotYet` too where a new cluster has had no group so far
+        return looking.members(options.group, besides=options.group_instance_id)
+
     try:
-        while others := looking.members(options.group, besides=options.group_instance_id):
+        while others := _patient(members, options.exit_after):
             if time.monotonic() > until_s:
                 raise ValueError(
                     f"checkpoint store {options.checkpoint_store} is of this machine alone, and "

@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import GroupIdNotFoundError, KafkaError, TopicAlreadyExistsError
 
 from stream_dagmm_connectors.kafka.checkpoint_topic import TOPIC_CONFIGURATION
 from stream_dagmm_connectors.kafka.client import Fatal, NotYet, Trouble
@@ -83,8 +83,10 @@ class Topics:
         """How many members the group has, not counting the one of this instance id."""
         try:
             described = self._admin.describe_groups([group])[group]
+        except GroupIdNotFoundError:
+            return 0
         except KafkaError as error:
-            raise Fatal(told(error)) from error
+            raise _sorted(error) from error
         names = [member["group_instance_id"] for member in described["members"]]
         return sum(name is None or name != besides for name in names)
 
