@@ -34,7 +34,7 @@ from tests.connectors.kafka.streams import (
     rows,
 )
 
-DRAIN_S = 180.0
+DRAIN_S = 400.0
 
 
 class Scorer:

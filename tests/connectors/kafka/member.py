@@ -76,7 +76,7 @@ class Member:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def wait(self, timeout_s: float = 60.0) -> int:
+    def wait(self, timeout_s: float = 180.0) -> int:
         return self.process.wait(timeout=timeout_s)
 
     def said(self) -> str:

@@ -32,7 +32,9 @@ KINDS: dict[str, Callable[..., Clients]] = {
     "confluent": ConfluentClients,
 }
 NUMBERS = itertools.count()
-TIMING = Timing(answer_timeout_ms=5_000)
+TIMING = Timing(answer_timeout_ms=10_000)
+ANSWER_MS = 60_000
+"""What must succeed may take its time on a busy machine."""
 
 
 class Noting:
@@ -142,7 +144,7 @@ def test_nothing_of_an_open_or_aborted_transaction_is_read_and_positions_pass_be
     writer.settle()
     begin(reader, place)
     assert [r.value for r in take(reader, place, 1)] == [b"0"]
-    assert reader.end(place, 5_000) == 2  # a record and its marker
+    assert reader.end(place, ANSWER_MS) == 2  # a record and its marker
     writer.abort()
     put(writer, [record(place, 2)])
     assert [r.value for r in take(reader, place, 1)] == [b"2"]
@@ -150,7 +152,7 @@ def test_nothing_of_an_open_or_aborted_transaction_is_read_and_positions_pass_be
         reader.poll(100, 10)
         if reader.position(place) == 6:
             break
-    assert reader.position(place) == 6 == reader.end(place, 5_000)
+    assert reader.position(place) == 6 == reader.end(place, ANSWER_MS)
     assert reader.seen_end(place) == 6
 
 
@@ -173,7 +175,7 @@ def test_paused_partitions_give_nothing_and_go_on_where_they_were(
 def test_offsets_and_records_commit_together_and_are_not_told_while_open(
     reader: Reader, writer: Writer, place: Place
 ) -> None:
-    assert reader.committed(place, 5_000) is None
+    assert reader.committed(place, ANSWER_MS) is None
     writer.begin()
     writer.send([record(place, 0)])
     writer.settle()
@@ -181,9 +183,9 @@ def test_offsets_and_records_commit_together_and_are_not_told_while_open(
     with pytest.raises(NotYet):
         reader.committed(place, 1_000)
     writer.commit()
-    assert reader.committed(place, 5_000) == Committed(7, "so far")
-    reader.commit({place: Committed(8, "further")}, 5_000)
-    assert reader.committed(place, 5_000) == Committed(8, "further")
+    assert reader.committed(place, ANSWER_MS) == Committed(7, "so far")
+    reader.commit({place: Committed(8, "further")}, ANSWER_MS)
+    assert reader.committed(place, ANSWER_MS) == Committed(8, "further")
 
 
 def test_a_new_writer_of_the_same_id_fences_the_old_one(
@@ -218,7 +220,7 @@ def test_a_range_of_the_log_is_read_whole_and_the_next_goes_on(
     log = clients.log_reader()
     try:
         # A commit is answered before its marker is in the log.
-        until(lambda: log.range(place) == (0, 11), timeout_s=20)
+        until(lambda: log.range(place) == (0, 11))
         assert [r.offset for r in log.read(place, 2, 5)] == [2, 3, 4, 5]
         assert [r.offset for r in log.read(place, 6, 10)] == [6, 7, 8, 9]
         assert [r.offset for r in log.read(place, 0, 0)] == [0]
@@ -257,13 +259,13 @@ def test_either_client_reads_what_the_other_has_committed(
     writer.start()
     for offset in (5, 6):
         if offset == 5:
-            reader.commit({place: Committed(offset, metadata)}, 5_000)
+            reader.commit({place: Committed(offset, metadata)}, ANSWER_MS)
         else:
             writer.begin()
             writer.send_offsets({place: Committed(offset, metadata)}, reader.membership())
             writer.commit()
         other = second.reader()
-        assert other.committed(place, 5_000) == Committed(offset, metadata)
+        assert other.committed(place, ANSWER_MS) == Committed(offset, metadata)
         other.close(1_000)
     writer.close()
     reader.close(5_000)
@@ -273,9 +275,8 @@ def test_what_both_say_of_a_topic_is_the_same(broker: Broker, topic: Callable[..
     name, said = topic(3), list[list[tuple[str, int]]]()
     for kind in KINDS.values():
         reader = kind(Connection(broker.bootstrap), TIMING, group="clients-topic").reader()
-        said += [
-            [(reader.topic_id(one, 5_000), reader.partitions(one, 5_000)) for one in (name, "none")]
-        ]
+        asked = ((one, ANSWER_MS) for one in (name, "none"))
+        said.append([(reader.topic_id(*one), reader.partitions(*one)) for one in asked])
         reader.close(1_000)
     assert said[0] == said[1]
     assert (said[0][0][1], said[0][1]) == (3, ("", 0))

@@ -57,7 +57,7 @@ def scores_and_leaves(
             until(lambda: len(read(broker, TOPICS.scored)) == EVENTS)
             until(lambda: of(TOPICS, scrape(port), "lag") == 0)
             process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=180)
         finally:
             process.kill()
     assert process.returncode == 0, said
@@ -144,5 +144,5 @@ def test_what_runs_there_can_write_in_tmp_alone(folder: Path) -> None:
     )
     inside = container.of_compose()._replace(command=["sh", "-c", f"{tries}; id -u >&2"])
     with container.start(inside, folder / "root", {}, {}) as process:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=180)
     assert said == f"/tmp\n{inside.user}\n"

@@ -53,7 +53,7 @@ def scoring(
     )
 
 
-def run_until(one: Scoring, done: Callable[[], bool], turns: int = 600) -> None:
+def run_until(one: Scoring, done: Callable[[], bool], turns: int = 3_000) -> None:
     """Run it, and stop it in the turn after which `done` says so."""
     turn, left = one.turn, iter(range(turns))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from tests.broker.broker import Broker
 from tests.connectors.kafka.member import STOPPED, Member
@@ -54,12 +54,23 @@ def count(broker: Broker, topics: Topics) -> int:
     return sum(len(read(broker, topics.scored, p)) for p in range(PARTITIONS))
 
 
-def until(done: Callable[[], bool], timeout_s: float = 90.0) -> None:
+def until(done: Callable[[], bool], timeout_s: float = 180.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not done():
         if time.monotonic() > deadline:
             raise AssertionError(f"not done after {timeout_s} s")
         time.sleep(0.2)  # between two looks, not instead of them
+
+
+def owners(broker: Broker, topics: Topics) -> int:
+    """How many members of the group hold a partition."""
+    admin = KafkaAdminClient(**broker.client())
+    try:
+        (group,) = admin.describe_groups([topics.events]).values()
+    finally:
+        admin.close()
+    held = [member["member_assignment"] for member in group["members"]]
+    return sum(bool(one and one["assigned_partitions"]) for one in held)
 
 
 def assert_exact(broker: Broker, topics: Topics) -> None:
@@ -91,9 +102,10 @@ def test_a_killed_member_with_all_defaults_scores_again_elsewhere_within_30_s(
 ) -> None:
     topics = make_topics(broker, "member-kill", PARTITIONS)
     fill_all(broker, topics, 0, 1000)
-    told = {k: v for k, v in options(broker, topics).items() if not k.endswith("timeout_ms")}
+    said = options(broker, topics)
+    told = {name: said[name] for name in ("bootstrap_servers", "input", "output", "group")}
     with Member(told, tmp_path / "one") as one, Member(told, tmp_path / "two") as two:
-        until(lambda: count(broker, topics) >= 1000)
+        until(lambda: count(broker, topics) >= 1000 and owners(broker, topics) == PARTITIONS)
         one.send(signal.SIGKILL)
         killed_s = time.monotonic()
         fill_all(broker, topics, 1000, 1200)
@@ -149,7 +161,7 @@ def test_a_member_that_slept_past_its_transaction_and_is_still_in_the_group_send
         broker,
         topics,
         client=client,
-        commit_every_ms=8_000,
+        commit_every_ms=20_000,
         session_timeout_ms=45_000,
         transaction_timeout_ms=3_000,
         group_instance_id="sleeper",

@@ -52,7 +52,7 @@ def running(pipeline: KafkaPipeline) -> Iterator[None]:
         yield
     finally:
         pipeline.stop()
-        thread.join(60)
+        thread.join(180)
     assert not thread.is_alive()
     if raised:
         raise raised[0]
@@ -105,7 +105,7 @@ def test_the_ten_lines_of_the_readme_score_a_topic_until_sigterm(broker: Broker)
         try:
             until(lambda: len(scores(broker, "scored")) == 100)
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(180) == 0
         finally:
             process.kill()
 

@@ -78,7 +78,7 @@ def admin(broker: Broker, act: Callable[[KafkaAdminClient], object]) -> None:
 
 def make_anew(broker: Broker, topic: str, count: int) -> None:
     admin(broker, lambda client: client.delete_topics([topic]))
-    until_made = time.monotonic() + 30
+    until_made = time.monotonic() + 180
     while True:
         try:
             make_topic(broker, topic)
