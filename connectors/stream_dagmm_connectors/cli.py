@@ -24,19 +24,21 @@ from stream_dagmm_connectors.commands.checkpoint import checkpoint
 from stream_dagmm_connectors.commands.compare import compare
 from stream_dagmm_connectors.commands.dlq import dlq
 from stream_dagmm_connectors.commands.options import WRONG_USAGE, leave, options, perform
-from stream_dagmm_connectors.commands.replay import replay
+from stream_dagmm_connectors.commands.replay import INTERRUPTED, replay
 
 OF_KAFKA = ("kafka", "fsspec", "prometheus_client")
 """What comes with the extra of that name."""
 
 
 class Commands(click.Group):
-    """Commands that say which extra they lack."""
+    """Commands that say which extra they lack, and that were interrupted before they began."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            leave(INTERRUPTED, "interrupted")
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] not in OF_KAFKA:
                 raise

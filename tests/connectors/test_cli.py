@@ -7,10 +7,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-from stream_dagmm_connectors.cli import main
+from stream_dagmm_connectors.cli import Commands, main
 from tests.connectors.fakes import stream
 from tests.connectors.processes import CLI, PLAIN
 
@@ -208,3 +209,12 @@ def test_what_an_extra_would_bring_is_named_and_missed_only_where_it_is_needed(
     assert found.returncode == code, found.stderr
     assert install in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_interrupted_before_it_began_a_command_exits_130_too() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    commands = Commands("all", {"one": click.Command("one", callback=interrupted)})
+    result = CliRunner().invoke(commands, ["one"])
+    assert (result.exit_code, result.stderr) == (130, "stream-dagmm: interrupted\n")
