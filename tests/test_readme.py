@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from stream_dagmm_connectors.kafka.options import RunOptions
+from stream_dagmm_connectors.loading import flag_of
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```$", README.read_text(), re.DOTALL | re.MULTILINE)
 PAGES = (README, README.parent / "deploy" / "README.md")
@@ -45,3 +48,9 @@ def test_the_readme_has_code() -> None:
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=str)
 def test_a_link_of_a_readme_leads_somewhere(page: Path, link: str) -> None:
     assert (page.parent / link).exists()
+
+
+@pytest.mark.parametrize("name", RunOptions.model_fields)
+def test_an_option_of_run_is_in_the_readme(name: str) -> None:
+    flag = flag_of(name)
+    assert re.search(rf"(--|--no-){flag[2:]}\b(?!-)", README.read_text())

@@ -70,6 +70,9 @@ def run(context: click.Context, /, config: Path | None, **given: Any) -> None:
 
     Several processes of one group share the partitions; each partition has a model of its own,
     which moves with it. SIGTERM ends the process in order.
+
+    Where a partition is not as it was left, an --on-... option says what to do: fail stops the
+    process with the next step, new-lineage begins a new model there.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, we say ourselves

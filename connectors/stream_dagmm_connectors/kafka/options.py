@@ -27,11 +27,13 @@ class Security(BaseModel):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="how this process says who it is"
     )
-    sasl_username: str | None = Field(None, description="its name")
-    sasl_password_file: Path | None = Field(None, description="file that holds its password alone")
+    sasl_username: str | None = Field(None, description="this process's name to the brokers")
+    sasl_password_file: Path | None = Field(
+        None, description="file that holds the password of that name and nothing else"
+    )
     ssl_cafile: Path | None = Field(None, description="certificates to trust, PEM")
     ssl_certfile: Path | None = Field(None, description="this process's own certificate, PEM")
-    ssl_keyfile: Path | None = Field(None, description="its key, PEM")
+    ssl_keyfile: Path | None = Field(None, description="that certificate's key, PEM")
 
     def reach(self, bootstrap_servers: str) -> Connection:
         """The same for the clients."""
@@ -87,7 +89,8 @@ class RunOptions(NamedTopics):
 
     group: str = Field("stream-dagmm", min_length=1, description="consumer group")
     group_instance_id: str | None = Field(
-        None, description="this member's name for good: a restart within the session moves nothing"
+        None,
+        description="this member's name for good: a restart within the session moves no partition",
     )
     client: Client = Field(
         "kafka-python", description="library that speaks to the brokers; confluent is an extra"
@@ -97,10 +100,15 @@ class RunOptions(NamedTopics):
         "dead-letter", description="what becomes of a record that is no event"
     )
     largest_bad_share: float = Field(
-        0.5, gt=0, le=1, description="stop when more than this share of the last records is bad"
+        0.5,
+        gt=0,
+        le=1,
+        description="stop when more of a partition's last few hundred records is bad",
     )
     skip_to: tuple[str, ...] = Field(
-        (), description="[TOPIC:]PARTITION:OFFSET; bad records before it stop nothing"
+        (),
+        description="bad records before this offset stop nothing, whatever --on-error and "
+        "--largest-bad-share say; may be given several times",
     )
     include_event: bool = Field(False, description="embed the event in its scored record")
     commit_every_ms: int = Field(500, ge=1, description="longest time between commits")
@@ -120,7 +128,7 @@ class RunOptions(NamedTopics):
     on_lost_history: Policy = Field("fail", description="when records to re-learn are gone")
     on_new_topic: Policy = Field("fail", description="when the input topic was made anew")
     on_new_configuration: Policy = Field("fail", description="when the options have changed")
-    on_new_arithmetic: Policy = Field("fail", description="when versions or processors have")
+    on_new_arithmetic: Policy = Field("fail", description="when versions or processor have changed")
     on_moved_offsets: Policy = Field("fail", description="when somebody moved the group's offsets")
     on_missing_offsets: Policy = Field(
         "fail", description="when the group has no offsets though there are checkpoints"
