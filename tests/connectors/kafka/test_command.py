@@ -82,6 +82,21 @@ def test_an_output_with_fewer_partitions_is_refused_at_the_start(broker: Broker)
     assert "command-narrow has 1 partitions, the input 2" in said
 
 
+def test_a_compacted_input_is_warned_of_and_missing_topics_are_told_where_none_may_be_made(
+    broker: Broker,
+) -> None:
+    topic = make_topic(broker, "command-compacted", cleanup_policy="compact")
+    words = ["--bootstrap-servers", broker.bootstrap, "--input", topic, "--output", "of-compacted"]
+    with start(["topics", "create", "--no-create-topics", *words]) as process:
+        _, said = process.communicate(timeout=180)
+    assert process.returncode == 2
+    assert "kafka-topics.sh --create --topic of-compacted --partitions 1" in said
+    with start(["topics", "create", *words]) as process:
+        _, said = process.communicate(timeout=180)
+    assert process.returncode == 0, said
+    assert "input topic command-compacted is compacted" in said
+
+
 def test_a_broker_that_is_not_there_is_said_in_one_line() -> None:
     words = ["--bootstrap-servers", "127.0.0.1:1", "--input", "a", "--output", "b"]
     revert = ["checkpoint", "revert", "--partition", "0", "--skip", "1..2", *words]
