@@ -25,6 +25,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from stream_dagmm_connectors.kafka.client import (
+    Aborted,
     Committed,
     Fatal,
     Fetched,
@@ -201,8 +202,11 @@ class ConfluentReader:
         return None if found.offset < 0 else Committed(found.offset, _metadata(found))
 
     def membership(self) -> object:
-        """Generation and member id as they are now."""
-        return self._consumer.consumer_group_metadata()
+        """Generation and member id as they are now; `Aborted` without."""
+        found = self._consumer.consumer_group_metadata()
+        if not self.joined():  # asked second: whoever is a member now was one then
+            raise Aborted("not a member of the group any more")
+        return found
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
         """The log's first offset."""

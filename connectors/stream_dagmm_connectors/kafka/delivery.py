@@ -209,7 +209,8 @@ class Delivery:
             place: Committed(offset, reached.metadata(after[place].pointer))
             for place, (reached, offset) in progress.items()
         }
-        writer.send_offsets(offsets, self._reader.membership())
+        if self._transactional_id is not None:
+            writer.send_offsets(offsets, self._reader.membership())
         self._asked = {
             place: Asked(
                 committed,

@@ -167,8 +167,11 @@ class KafkaReader:
         return as_committed(found)
 
     def membership(self) -> object:
-        """Generation and member id as they are now."""
-        return self._consumer.group_metadata()
+        """Generation and member id as they are now; `Aborted` without."""
+        found = self._consumer.group_metadata()
+        if found.generation_id < 0 or not found.member_id:
+            raise Aborted("not a member of the group any more")
+        return found
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
         """The log's first offset."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
 
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
@@ -54,11 +56,14 @@ class Noting:
         self.went += places
 
 
+@pytest.fixture
+def group() -> str:
+    return f"clients-{next(NUMBERS)}"
+
+
 @pytest.fixture(params=KINDS)
-def clients(request: pytest.FixtureRequest, broker: Broker) -> Clients:
-    return KINDS[request.param](
-        Connection(broker.bootstrap), TIMING, group=f"clients-{next(NUMBERS)}"
-    )
+def clients(request: pytest.FixtureRequest, broker: Broker, group: str) -> Clients:
+    return KINDS[request.param](Connection(broker.bootstrap), TIMING, group=group)
 
 
 @pytest.fixture
@@ -186,6 +191,32 @@ def test_offsets_and_records_commit_together_and_are_not_told_while_open(
     assert reader.committed(place, ANSWER_MS) == Committed(7, "so far")
     reader.commit({place: Committed(8, "further")}, ANSWER_MS)
     assert reader.committed(place, ANSWER_MS) == Committed(8, "further")
+
+
+def test_whoever_is_in_no_group_has_no_offsets_to_send(clients: Clients) -> None:
+    outsider = clients.reader()
+    with pytest.raises(Aborted, match="not a member"):
+        outsider.membership()
+    outsider.close(5_000)
+
+
+def test_a_member_that_was_put_out_has_none_to_send_either(
+    reader: Reader, broker: Broker, group: str
+) -> None:
+    admin = KafkaAdminClient(**broker.client())
+    (member,) = admin.describe_groups([group])[group]["members"]
+    reader.membership()
+    admin.remove_group_members(group, [MemberToRemove(member_id=member["member_id"])])
+    admin.close()
+
+    def is_out() -> bool:  # a heartbeat says so, whether anybody polls or not
+        try:
+            reader.membership()
+        except Aborted:
+            return True
+        return False
+
+    until(is_out)
 
 
 def test_a_new_writer_of_the_same_id_fences_the_old_one(
