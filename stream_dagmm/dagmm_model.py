@@ -120,15 +120,15 @@ class DagmmModel(NamedTuple):
     def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """Contexts [B, 8 + 1 + D]: what was measured of each row, then what it met: the running
         mean of the scores and the levels. The context that is carried on has nothing measured."""
-        recent, level = (
-            (float(context[MEASURED]), context[MEASURED + 1 :]) if len(context) else (0.0, context)
-        )
+        recent, level = 0.0, context
+        if len(context):
+            recent, level = float(context[MEASURED]), context[MEASURED + 1 :]
         own = self._measured(rows)
         distances = self._distances(own.rows)
         tempered = scaling.tempered_by(self.held.own_ruler, rows)
         levels, after = innovation.follow(level, tempered, self.gate.freezes(distances))
         terms = self._terms(rows, levels, own, distances)
-        means, newest = echo.follow(float(recent), _total(terms))
+        means, newest = echo.follow(recent, _total(terms))
         contexts = np.column_stack([terms, distances, means, levels])
         return contexts, np.concatenate([np.full(MEASURED, np.nan), [newest], after])
 
@@ -141,11 +141,6 @@ class DagmmModel(NamedTuple):
             terms = self._terms(rows, contexts[:, MEASURED + 1 :])
         total = _total(terms)
         return total + self.echo.heard(total, contexts[:, MEASURED])
-
-    def terms(self, rows: Floats, contexts: Floats) -> dict[str, Floats]:
-        """What adds up to the score but for the echo, by name, each [B]."""
-        terms = self._terms(rows, contexts[:, MEASURED + 1 :])
-        return dict(zip(TERMS, terms.T, strict=True))
 
     def codes(self, rows: Floats, contexts: Floats) -> Floats:
         """z [B, Z + 2] of rows [B, D], what the mixture sees; [B, 0] before there are networks."""
