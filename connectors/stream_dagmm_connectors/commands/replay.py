@@ -19,6 +19,7 @@ import click
 
 from stream_dagmm_connectors import settings as told
 from stream_dagmm_connectors.capability import pin
+from stream_dagmm_connectors.collector import imports_set_aside
 from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave, options, said
 from stream_dagmm_connectors.durable import CannotWrite
 
@@ -100,7 +101,8 @@ def _to_the_end(run: Run) -> Ended:
 
     state = run.settings.resume
     try:
-        summary = run.pipeline.run()
+        with imports_set_aside():
+            summary = run.pipeline.run()
         words = finish(run, summary)
     except BrokenPipeError:
         done = f"stopped after {run.pipeline.counters.events:,} events"

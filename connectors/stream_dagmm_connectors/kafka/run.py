@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+from stream_dagmm_connectors.collector import imports_set_aside
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka import topics
 from stream_dagmm_connectors.kafka.checkpoint_blobs import BlobStore
@@ -92,20 +92,6 @@ def run(
             LOG.info("metrics, health and readiness on %s:%d", host, found)
         stack.enter_context(imports_set_aside())
         scoring.run()
-
-
-@contextmanager
-def imports_set_aside() -> Iterator[None]:
-    """Whatever exists when the block begins is left alone by the garbage collector until its end.
-
-    Every record makes a few containers, which soon makes Python look through all that torch and
-    the others brought: half of the time of an event, and nothing of it is ever garbage.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def clients_of(options: RunOptions) -> Clients:

@@ -1,12 +1,11 @@
 """What a run does around its loop."""
 
-import gc
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from stream_dagmm_connectors.kafka.run import AT_ONCE, imports_set_aside
+from stream_dagmm_connectors.kafka.run import AT_ONCE
 
 HANGS = """
 import time
@@ -21,13 +20,6 @@ with stopped_by_signals(Hanging()):
     while True:
         time.sleep(60)
 """
-
-
-def test_what_was_there_before_is_set_aside_while_scoring_and_given_back_afterwards() -> None:
-    with imports_set_aside():
-        assert gc.get_freeze_count() > 10_000
-        assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
 
 
 def test_the_first_signal_ends_a_run_in_order_and_the_second_at_once() -> None:
