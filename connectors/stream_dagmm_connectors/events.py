@@ -150,6 +150,17 @@ def event_id(source: str, position: Position, lineage: str) -> str:
     return f"{source}:{position}:{lineage}"
 
 
+def event_ids(source: str, partition: int, offsets: Iterable[int], lineage: str) -> list[str]:
+    """`event_id` of the event at each offset of a partition.
+
+    >>> event_ids("events", 3, [1841], "5b2a") == [
+    ...     event_id("events", PartitionPosition(3, 1841), "5b2a")
+    ... ]
+    True
+    """
+    return [f"{source}:{partition}@{offset}:{lineage}" for offset in offsets]
+
+
 def place(source: str, position: Position) -> str:
     """Where a record is, in the form that messages begin with.
 

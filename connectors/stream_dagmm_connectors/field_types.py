@@ -44,7 +44,7 @@ class FieldTypes:
 
     def see(self, features: dict[str, Any]) -> None:
         """Count an accepted event."""
-        if features.keys() <= self._settled:
+        if self._settled.issuperset(features):
             return
         # Sorted, so that neither the order of keys nor hashing decides who gets the last places.
         for name in sorted(features.keys() - self._settled):

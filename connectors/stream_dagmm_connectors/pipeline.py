@@ -78,9 +78,7 @@ class Pipeline:
         self._pace = pace
         self._told = told(source, detector, self._decoder, judgement, parent)
         self._fingerprint = fingerprint_of(detector)
-        self._scorer = Scorer(
-            detector, judgement, source=source.name, lineage=lineage_of(source, self._told, parent)
-        )
+        self._scorer = Scorer(detector, judgement, lineage=lineage_of(source, self._told, parent))
         self._next: Position = source.start
         self._stopping = False
         self.counters = Counters()
@@ -170,9 +168,11 @@ class Pipeline:
 
     def _step(self, records: Sequence[Record]) -> None:
         items, dead, bad = self._decode(records)
+        places = [place for place, answer in items if isinstance(answer, Event)]
         events = [answer for _, answer in items if isinstance(answer, Event)]
         self._wait([event.time for event in events])
-        scored = self._scorer.take(items)
+        judged = self._scorer.take([answer for _, answer in items])
+        scored = judged.rows(self._source.name, places, self._scorer.lineage)
         self._write(scored, events, dead)
         self._next = records[-1].position.after() if bad is None else bad.position
         self.counters.count(scored, dead)

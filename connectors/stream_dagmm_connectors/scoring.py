@@ -7,7 +7,7 @@ A file has one scorer, a topic one for each partition. It holds all that decides
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from stream_dagmm import calibration
 from stream_dagmm_connectors import composed
-from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.configuration import configuration_of
 from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Event
+from stream_dagmm_connectors.events import largest_contributions
 from stream_dagmm_connectors.feedback import Feedback
+from stream_dagmm_connectors.judged import Judged
 
 if TYPE_CHECKING:
     from stream_dagmm.checkpoint import Tree
@@ -75,12 +76,9 @@ class Scorer:
     keeps the law of cuts. No event that is still warming up raises an alarm.
     """
 
-    def __init__(
-        self, detector: Detector, judgement: Judgement, *, source: str, lineage: str
-    ) -> None:
+    def __init__(self, detector: Detector, judgement: Judgement, *, lineage: str) -> None:
         self._detector = detector
         self._judgement = judgement
-        self._source = source
         self._lineage = lineage
         self._calibration = calibration.initial()
         self._learned = int(getattr(detector, "learned", 0))
@@ -103,32 +101,26 @@ class Scorer:
                              "score")  # fmt: skip
         return answer
 
-    def take(
-        self, items: Sequence[tuple[wire.Position, Event | Feedback]]
-    ) -> list[wire.ScoredEvent]:
-        """The rows of the events among these, in order; feedback is learned where it stands."""
-        rows: list[wire.ScoredEvent] = []
-        for fed_back, group in itertools.groupby(items, lambda item: isinstance(item[1], Feedback)):
+    def take(self, items: Sequence[Event | Feedback]) -> Judged:
+        """What is said of the events among these, in order; feedback is learned where it stands."""
+        judged = Judged()
+        for fed_back, group in itertools.groupby(items, lambda item: isinstance(item, Feedback)):
             if fed_back:
-                self._learn_labels([item[1] for item in group if isinstance(item[1], Feedback)])
+                self._learn_labels(cast("Iterable[Feedback]", group))
             else:
-                positions, events = zip(*group, strict=True)
-                rows += self.score(positions, cast("Sequence[Event]", events))
-        return rows
+                judged.extend(self.score(cast("list[Event]", list(group))))
+        return judged
 
-    def _learn_labels(self, labels: Sequence[Feedback]) -> None:
+    def _learn_labels(self, labels: Iterable[Feedback]) -> None:
         offered = composed.feedback_of(self._detector)
         if offered is not None and self._judgement.learn:
             for label in labels:
                 offered(dict(label.features), label.anomaly)
 
-    def score(
-        self, positions: Sequence[wire.Position], events: Sequence[Event]
-    ) -> list[wire.ScoredEvent]:
-        """The rows of events [B] at positions [B], in order; afterwards the model has learned
-        them."""
+    def score(self, events: Sequence[Event]) -> Judged:
+        """What is said of events [B], in order; afterwards the model has learned them."""
         if not events:
-            return []
+            return Judged()
         calibrated: list[Calibrated] = []
 
         def explain_where(scores: Floats) -> Flags:
@@ -137,15 +129,17 @@ class Scorer:
 
         scores, reasons = self._prequential([event.features for event in events], explain_where)
         verdicts = Calibrated(*(np.concatenate(parts) for parts in zip(*calibrated, strict=True)))
-        columns = (column.tolist() for column in (scores, *verdicts))
-        rows = [
-            self._row(place, position, event.time, reasons.get(place), *cells)
-            for place, (position, event, *cells) in enumerate(
-                zip(positions, events, *columns, strict=True)
-            )
-        ]
-        self._learned += len(events) if self._judgement.learn else 0
-        return rows
+        first, step = self._learned, 1 if self._judgement.learn else 0
+        self._learned += step * len(events)
+        return Judged(
+            times=[event.time for event in events],
+            scores=scores.tolist(),
+            p_values=verdicts.p_values.tolist(),
+            alarms=verdicts.alarms.tolist(),
+            warming_up=verdicts.warming_up.tolist(),
+            contributions=_largest(reasons, len(events)),
+            learned=[first + step * place for place in range(len(events))],
+        )
 
     def _calibrate(self, scores: Floats) -> Calibrated:
         past, rate = self._calibration, self._judgement.alarm_rate
@@ -153,32 +147,6 @@ class Scorer:
         warming_up = calibration.is_warming_up(past, len(scores), rate)
         alarms = calibration.is_alarm(p, rate) & ~warming_up
         return Calibrated(p, alarms, warming_up)
-
-    def _row(
-        self,
-        place: int,
-        position: wire.Position,
-        time: wire.Time,
-        reasons: Mapping[Any, float] | None,
-        score: float,
-        p_value: float,
-        alarm: bool,
-        warming_up: bool,
-    ) -> wire.ScoredEvent:
-        shares = {str(name): share for name, share in (reasons or {}).items()}
-        return wire.ScoredEvent(
-            id=wire.event_id(self._source, position, self._lineage),
-            source=self._source,
-            position=position,
-            time=time,
-            score=score,
-            p_value=p_value,
-            alarm=alarm,
-            warming_up=warming_up,
-            contributions=None if reasons is None else wire.largest_contributions(shares),
-            lineage=self._lineage,
-            learned=self._learned + (place if self._judgement.learn else 0),
-        )
 
     def _prequential(
         self, rows: Sequence[Mapping[str, Any]], explain_where: ExplainWhere
@@ -208,6 +176,14 @@ class Scorer:
         self._detector = composed.restored(self._detector, state["detector"])
         self._calibration = calibration.from_tree(state["calibration"])
         self._learned = int(state["learned"])
+
+
+def _largest(reasons: Reasons, count: int) -> list[dict[str, float] | None]:
+    """The contributions of each of `count` events; None of those that nobody explained."""
+    shown: list[dict[str, float] | None] = [None] * count
+    for place, shares in reasons.items():
+        shown[place] = largest_contributions({str(name): share for name, share in shares.items()})
+    return shown
 
 
 def scoring_configuration(detector: Detector, judgement: Judgement) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from stream_dagmm_connectors.events import PartitionPosition, Position, ScoredEvent
+from stream_dagmm_connectors.events import PartitionPosition, Position, ScoredEvent, encode
 from stream_dagmm_connectors.kafka.address import Range
 from stream_dagmm_connectors.kafka.client import (
     Fetched,
@@ -115,10 +115,9 @@ class TopicSink:
         position = row.position
         partition = position.partition if isinstance(position, PartitionPosition) else 0
         to = Place(self._topic, partition)
-        if self._source is None:
-            record = scored_record(row, NOWHERE, to, self._arithmetic, include_event=False)
-            return record._replace(timestamp_ms=None)
-        return scored_record(row, self._source.came(position), to, self._arithmetic, False)
+        came = NOWHERE if self._source is None else self._source.came(position)
+        record = scored_record(encode(row), row.id, came, to, self._arithmetic, False)
+        return record._replace(timestamp_ms=None) if self._source is None else record
 
     def flush(self) -> Extent:
         """All that was sent is in the topic when this returns."""

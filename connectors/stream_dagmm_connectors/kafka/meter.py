@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from stream_dagmm_connectors.events import ScoredEvent
+from stream_dagmm_connectors.judged import Judged
 from stream_dagmm_connectors.kafka.client import Outgoing, Place
 from stream_dagmm_connectors.kafka.phases import Phase
 
@@ -90,10 +90,10 @@ class Meter:
         """Seconds since the loop last came to poll."""
         return self._clock() - self._polled_s
 
-    def scored(self, rows: Sequence[ScoredEvent]) -> None:
+    def scored(self, judged: Judged) -> None:
         """These go out."""
-        self.scores.observe([row.score for row in rows])
-        self.p_values.observe([row.p_value for row in rows])
+        self.scores.observe(judged.scores)
+        self.p_values.observe(judged.p_values)
 
     def emitted(self, records: Sequence[Outgoing]) -> None:
         """These are committed now."""

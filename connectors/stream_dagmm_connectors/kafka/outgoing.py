@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 import orjson
 
-from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.dead_letters import Rejection
-from stream_dagmm_connectors.events import KEPT_BYTES, ScoredEvent, event_id
+from stream_dagmm_connectors.events import KEPT_BYTES, SCHEMA_VERSION, event_id
 from stream_dagmm_connectors.kafka.client import Fetched, Headers, Outgoing, Place
 from stream_dagmm_connectors.ports import PartitionPosition
 
 PREFIX = "stream-dagmm-"
+ID, ARITHMETIC = PREFIX + "id", PREFIX + "arithmetic"
+SCHEMA = (PREFIX + "schema", b"%d" % SCHEMA_VERSION)
 LETTER_HEADERS = ("id", "topic", "partition", "offset", "stage", "reason", "length", "sha256")
 """What a dead letter's last headers say, in this order, each behind the prefix."""
 FORWARDED_BYTES = 900_000
@@ -21,17 +22,14 @@ FORWARDED_BYTES = 900_000
 
 
 def scored_record(
-    row: ScoredEvent, came: Fetched, to: Place, arithmetic: bytes, include_event: bool
+    value: bytes, name: str, came: Fetched, to: Place, arithmetic: bytes, include_event: bool
 ) -> Outgoing:
-    """The scored event: under the input's key and headers, at the input's time."""
-    value = wire.encode(row)
+    """A scored event's JSON and id: under the input's key and headers, at the input's time."""
     if include_event and came.value is not None:
         # The input was read as JSON, so it can stand inside JSON as it is.
         value = value[:-1] + b',"event":' + came.value + b"}"
     headers = passed_on(came.headers) if came.headers else []
-    headers.append((PREFIX + "id", row.id.encode()))
-    headers.append((PREFIX + "schema", b"%d" % row.schema))
-    headers.append((PREFIX + "arithmetic", arithmetic))
+    headers += (ID, name.encode()), SCHEMA, (ARITHMETIC, arithmetic)
     return Outgoing(to, value, came.key, headers, came.timestamp_ms)
 
 

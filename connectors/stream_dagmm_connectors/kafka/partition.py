@@ -16,8 +16,9 @@ from stream_dagmm_connectors.composed import fingerprint_of
 from stream_dagmm_connectors.configuration import canonical, differences, lineage
 from stream_dagmm_connectors.dead_letters import Rejection
 from stream_dagmm_connectors.decoding import Decoder, Event
-from stream_dagmm_connectors.events import ScoredEvent
+from stream_dagmm_connectors.events import event_ids
 from stream_dagmm_connectors.feedback import Feedback
+from stream_dagmm_connectors.judged import Judged
 from stream_dagmm_connectors.kafka.breaker import Breaker
 from stream_dagmm_connectors.kafka.client import Fetched, Outgoing, Place
 from stream_dagmm_connectors.kafka.outgoing import (
@@ -28,7 +29,6 @@ from stream_dagmm_connectors.kafka.outgoing import (
 from stream_dagmm_connectors.kafka.pacing import OnError
 from stream_dagmm_connectors.kafka.positions import Progress, Skip
 from stream_dagmm_connectors.metrics import Counters
-from stream_dagmm_connectors.ports import PartitionPosition
 from stream_dagmm_connectors.scoring import (
     Detector,
     Judgement,
@@ -42,7 +42,7 @@ Answer = Event | Feedback | Rejection | None
 """What a record is; None for a tombstone."""
 
 
-def nobody_looks(rows: list[ScoredEvent]) -> None:
+def nobody_looks(judged: Judged) -> None:
     """Nobody does."""
 
 
@@ -60,7 +60,7 @@ class Recipe:
     largest_bad_share: float = 0.5
     skip_to: Mapping[Place, int] = field(default_factory=dict)
     """Partition to offset: bad records before it stop nothing."""
-    scored: Callable[[list[ScoredEvent]], None] = nobody_looks
+    scored: Callable[[Judged], None] = nobody_looks
     """Shown what goes out, to count it; what it does comes back nowhere."""
 
     def configuration(self) -> dict[str, object]:
@@ -118,7 +118,7 @@ class PartitionModel:
         self.stopped_by: str | None = None
         """Why the record at `progress.next_offset` must not be passed; None while all is well."""
         self._recipe = recipe
-        self._scorer = Scorer(detector, recipe.judgement, source=place.topic, lineage=name)
+        self._scorer = Scorer(detector, recipe.judgement, lineage=name)
         self._decoder = recipe.decoder()
         self._breaker = Breaker(recipe.largest_bad_share)
         self._to = Place(recipe.output, place.partition)
@@ -174,16 +174,12 @@ class PartitionModel:
         return None
 
     def _learn(self, records: list[Fetched], answers: list[Answer], silent: bool) -> list[Outgoing]:
-        items = [
-            (PartitionPosition(self.place.partition, record.offset), answer)
-            for record, answer in zip(records, answers, strict=True)
-            if isinstance(answer, (Event, Feedback))
-        ]
-        rows = self._scorer.take(items)
+        items = [answer for answer in answers if isinstance(answer, (Event, Feedback))]
+        judged = self._scorer.take(items)
         good = [r for r, a in zip(records, answers, strict=True) if isinstance(a, Event)]
         bad = [(r, a) for r, a in zip(records, answers, strict=True) if isinstance(a, Rejection)]
-        self.counters.events += len(rows)
-        self.counters.alarms += sum(row.alarm for row in rows)
+        self.counters.events += len(good)
+        self.counters.alarms += sum(judged.alarms)
         for _, rejection in bad:
             stage = rejection.stage
             self.counters.dead_letters[stage] = self.counters.dead_letters.get(stage, 0) + 1
@@ -192,12 +188,19 @@ class PartitionModel:
         self.progress = self.progress.after(records, self.counters.events)
         if silent:
             return []
-        self._recipe.scored(rows)
-        scored = [
-            scored_record(row, record, self._to, self._arithmetic, self._recipe.include_event)
-            for row, record in zip(rows, good, strict=True)
+        self._recipe.scored(judged)
+        return self._scored(judged, good) + self._dead(bad)
+
+    def _scored(self, judged: Judged, events: list[Fetched]) -> list[Outgoing]:
+        (topic, partition), lineage = self.place, self.progress.lineage
+        offsets = [record.offset for record in events]
+        ids = event_ids(topic, partition, offsets, lineage)
+        values = judged.encoded(ids, topic, partition, offsets, lineage)
+        to, arithmetic, include_event = self._to, self._arithmetic, self._recipe.include_event
+        return [
+            scored_record(value, name, record, to, arithmetic, include_event)
+            for value, name, record in zip(values, ids, events, strict=True)
         ]
-        return scored + self._dead(bad)
 
     def _dead(self, bad: list[tuple[Fetched, Rejection]]) -> list[Outgoing]:
         if self._recipe.on_error == "skip":
