@@ -68,6 +68,18 @@ def flag(**named: bool) -> bool:
     return value
 
 
+def one_of(choices: Sequence[str], **named: str) -> None:
+    """Nothing, if the one named word is among the choices.
+
+    >>> one_of(["left", "right"], side="up")
+    Traceback (most recent call last):
+    ValueError: side must be one of 'left', 'right', got 'up'
+    """
+    ((name, value),) = named.items()
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
 def widths(**named: Sequence[int]) -> tuple[int, ...]:
     """The one named sequence of layer widths, if there is at least one and each is at least 1."""
     ((name, value),) = named.items()

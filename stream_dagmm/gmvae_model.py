@@ -21,6 +21,7 @@ from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.lessons import Lessons
 from stream_dagmm.levels import Level
+from stream_dagmm.likelihood import Law
 from stream_dagmm.mixture_prior import Readout
 from stream_dagmm.training import Nets, Trained
 
@@ -45,7 +46,7 @@ class Design:
     w_latent: int
     least_information: float | None
     warm_up: float
-    bernoulli: bool
+    law: Law
     w_samples: int
     samples: int
     trusted: float
@@ -80,11 +81,11 @@ class Design:
     @property
     def tail(self) -> float | None:
         """Degrees of freedom of y | x, None if it is Bernoulli."""
-        return None if self.bernoulli else likelihood.TAIL
+        return likelihood.TAILS[self.law]
 
     def seen(self, rows: Floats) -> Floats:
         """What the networks see of standardised rows [B, D]."""
-        return np.sign(rows) if self.bernoulli else rows
+        return np.sign(rows) if self.law == "bernoulli" else rows
 
     def warmth(self, sightings: float) -> float:
         """Weight of the z-prior term, 0 to 1."""
@@ -140,7 +141,7 @@ class GmvaeModel(NamedTuple):
 
     def centres(self) -> Floats:
         """What each cluster decodes to: standardised rows [K, D]."""
-        if self.prepared is None or self.design.bernoulli:
+        if self.prepared is None or self.design.law == "bernoulli":
             return np.empty((0, self.width))
         x, _ = mixture_prior.central_clusters(self.prepared, self.design.clusters)
         return networks.exact_forward(self.prepared.decoder, on_row_grid(x))
@@ -232,8 +233,9 @@ class GmvaeModel(NamedTuple):
 
     def diagnostics(self) -> dict[str, float | list[float]]:
         """Of the memory: mean squared reconstruction error, the clusters' shares of events and the
-        entropy of those, in nats; the nats that the cluster says of an event, at most log K, and 0
-        after a collapse; and the weight of the z-prior term."""
+        entropy of those, in nats; the entropy of the mean p(z|x, w), which cannot see a collapse;
+        the nats that the cluster says of an event, at most log K, and 0 after a collapse; and the
+        weight of the z-prior term."""
         if self.prepared is None:
             return {}
         residual = self._residual(self.design.seen(self.lessons.held))
@@ -244,6 +246,7 @@ class GmvaeModel(NamedTuple):
             "reconstruction": float((residual**2).mean()),
             "component_weights": usage.tolist(),
             "usage_entropy": float(information.entropy(torch.from_numpy(usage))),
+            "responsibility_entropy": float(whole),
             "cluster_information": float(whole - each.mean()),
             "warmth": self.design.warmth(self.sightings),
         }

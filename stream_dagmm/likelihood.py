@@ -1,11 +1,13 @@
 """How surprising a reconstruction is: every column by a heavy-tailed law on its own usual scale.
 
-The law is Student's t (`tail` degrees of freedom, infinity being the Gaussian), so one column that
-is absurdly wrong does not outshout many that are wrong; its squared scale is the column's usual
-squared residual, weighted exponentially, and measured on the least surprising rows alone.
+By default the law is Student's t (`tail` degrees of freedom, infinity being the Gaussian), so one
+column that is absurdly wrong does not outshout many that are wrong; its squared scale is the
+column's usual squared residual, weighted exponentially, and measured on the least surprising rows
+alone.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,6 +17,12 @@ from stream_dagmm.arithmetic import Floats
 
 TAIL = 5.0
 """Degrees of freedom: outliers weigh with a logarithm, the rest nearly as under a Gaussian."""
+
+Law = Literal["student_t", "gaussian", "bernoulli"]
+"""Of a column, given what the networks say of it."""
+
+TAILS: dict[Law, float | None] = {"student_t": TAIL, "gaussian": math.inf, "bernoulli": None}
+"""Degrees of freedom; a Bernoulli law has none."""
 
 LEAST_SPREAD = 0.05
 """Squared residual, in squared standard deviations, that is usual at least: a column that is always

@@ -221,12 +221,17 @@ class BlockDetector(base.AnomalyDetector):
                 f"use the version of stream-dagmm that wrote it"
             )
         try:
-            return cls(**state["configuration"])._resumed(state)
+            return cls(**cls._arguments(state["configuration"]))._resumed(state)
         except (KeyError, TypeError, IndexError, ValueError, RuntimeError) as error:
             raise ValueError(
                 f"{name}: is not a whole {cls.__name__} ({type(error).__name__}: {error}); "
                 f"restore a copy of it"
             ) from error
+
+    @classmethod
+    def _arguments(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """The constructor's arguments of today for those that a state was saved with."""
+        return dict(saved)
 
     def _resumed(self, state: Mapping[str, Any]) -> Self:
         keys = [(name, bucket) for name, bucket in state["columns"]]

@@ -25,6 +25,8 @@ class Design:
     hidden: tuple[int, ...] | None
     latent: int | None
     kl_weight: float
+    tail: float
+    """Degrees of freedom of x | z; infinity is the Gaussian."""
     samples: int
     learning_rate: float
 
@@ -68,7 +70,7 @@ class VaeModel(NamedTuple):
         standard = self.lessons.standardised(rows)
         if self.spread is None or self.prepared is None or self.noise is None:
             return standard.beyond
-        bound = log_density(self.prepared, self.spread, self.noise, standard.rows)
+        bound = log_density(self.prepared, self.spread, self.noise, standard.rows, self.design.tail)
         return np.asarray(standard.beyond - bound)
 
     def learn(
@@ -88,7 +90,7 @@ class VaeModel(NamedTuple):
         trained = self.trained or Trained.drawn(self.design.sizes(width), random)
         latent = len(trained.nets[1][0][0])
         trained = trained.widened([(width, 2 * latent), (latent, width)], random).taught(
-            Objective(self.design.kl_weight, torch.from_numpy(spread), likelihood.TAIL),
+            Objective(self.design.kl_weight, torch.from_numpy(spread), self.design.tail),
             block,
             lessons.held,
             lessons.age,

@@ -1,6 +1,7 @@
 """What `StreamGLGAE` promises beside what every detector does."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from stream_dagmm import StreamGLGAE
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.glgae_model import GlgaeModel
+from stream_dagmm.glgae_model import Encoding, GlgaeModel
 from tests.streams import table
 
 
@@ -44,7 +45,7 @@ def test_what_is_near_on_a_bent_line_is_near_among_the_codes(encoding: str) -> N
     rows, _ = on_an_arc(6000, 0)
     detector.learn_many(rows)
     probes, place = on_an_arc(400, 1)
-    z = detector.encode(probes)
+    z = detector.encode(probes).z
     apart = np.linalg.norm(z[:, None] - z[None], axis=2)
     np.fill_diagonal(apart, np.inf)
     near = np.abs(place[apart.argsort(axis=1, kind="stable")[:, :5]] - place[:, None]).mean()
@@ -107,7 +108,7 @@ def test_the_score_is_minus_the_bound_at_the_code() -> None:
 
 def test_a_cold_detector_encodes_and_decodes_without_complaint() -> None:
     detector = StreamGLGAE()
-    assert detector.encode([{"a": 1.0}]).tolist() == [[0.0, 0.0]]
+    assert detector.encode([{"a": 1.0}]).z.tolist() == [[0.0, 0.0]]
     assert detector.decode([[0.0, 0.0]]) == [{}]
     assert detector.predict_one({"a": 1.0}) == 0
 
@@ -122,6 +123,25 @@ def test_centres_are_the_points_in_the_features_own_units() -> None:
     assert first == pytest.approx((100.0, -0.01), abs=2.0)
     assert second == pytest.approx((140.0, 0.03), abs=2.0)
     assert detector.predict_many(rows[:2]).tolist() in ([0, 1], [1, 0])
+
+
+@pytest.mark.parametrize("encoding", get_args(Encoding))
+def test_an_encoding_says_which_events_converged_within_the_cap(encoding: Encoding) -> None:
+    """After one step few, after 200 nearly all; and those lie where more steps would leave them."""
+    rows, probes = on_an_arc(1000, 0)[0], on_an_arc(200, 1)[0]
+    shares = []
+    for steps in (1, 200):
+        detector = StreamGLGAE(encoding=encoding, steps=12, batch_size=64)
+        detector.learn_many(rows)
+        state = detector.to_state()
+        again = state | {"configuration": detector.configuration() | {"steps": steps}}
+        z, converged = StreamGLGAE.from_state(again).encode(probes)
+        longer = state | {"configuration": detector.configuration() | {"steps": 1000}}
+        apart = np.abs(StreamGLGAE.from_state(longer).encode(probes).z - z).max(axis=1)
+        assert (apart[converged] < 0.05).all()
+        shares.append(converged.mean())
+    assert shares[0] < 0.5
+    assert shares[1] > 0.9
 
 
 def test_an_encoding_that_is_none_is_refused_by_name() -> None:

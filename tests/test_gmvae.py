@@ -12,6 +12,9 @@ from sklearn.metrics import (
 from stream_dagmm import StreamGMVAE
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.gmvae_model import GmvaeModel
+from stream_dagmm.likelihood import Law
+from tests.benchmarks import collapse
+from tests.benchmarks.collapse import learned, measures
 from tests.streams import table
 
 
@@ -28,33 +31,25 @@ def model_of(detector: StreamGMVAE) -> GmvaeModel:
     return detector._model
 
 
-def information_after(count: int, **arguments: float) -> float:
-    """Nats that the cluster says of an event, at most log 5 here, the lower of two seeds': entropy
-    of the components' usage less that of each event's memberships. After a collapse every event
-    belongs to all components alike, and this is 0, whatever the usage."""
-    rows, _ = five_clusters(count)
-    found = []
-    for seed in range(2):
-        detector = StreamGMVAE(batch_size=128, seed=seed, **arguments)  # type: ignore[arg-type]
-        detector.learn_many(rows)
-        found.append(float(str(detector.diagnostics()["cluster_information"])))
-    return min(found)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("remedy", collapse.REMEDIES)
+def test_each_remedy_alone_keeps_all_five_components_in_use(remedy: str, seed: int) -> None:
+    """Entropy of the components' usage, at most log 5 = 1.61: 0.0 to 0.2 with neither remedy, 1.48
+    to 1.61 with the cut-off, 1.46 to 1.61 with the annealing, which has had its full weight for
+    8,000 events. Over five seeds and 60,000 events: `tests.benchmarks.collapse`."""
+    usage, _, _ = measures(learned("student_t", 6.0, remedy, 24_000, seed))
+    assert usage < 0.3 if remedy == "neither" else usage > 1.4
 
 
-def test_without_remedies_the_clusters_collapse_and_the_cut_off_prevents_it() -> None:
-    """0.00 nats without, 1.1 with."""
-    assert information_after(6_000, least_information=0.0, warm_up=0.0) < 0.05
-    assert information_after(6_000, warm_up=0.0) > 0.8
-
-
-def test_annealing_prevents_the_collapse_where_the_memory_never_fills_the_warm_up() -> None:
-    """Four half-lives of 2,000 events, whose effective sample size stays below 2,886: the weight of
-    the z-prior term stays below 0.73 of a warm-up of 4,000, and the clusters stay, 0.9 nats against
-    0.00 (measured up to ten half-lives). A warm-up that the memory fills only delays the collapse.
-    """
-    alone = {"least_information": 0.0, "half_life": 2_000.0}
-    assert information_after(8_000, warm_up=0.0, **alone) < 0.05
-    assert information_after(8_000, warm_up=4_000.0, **alone) > 0.6
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("remedy", collapse.REMEDIES)
+def test_each_remedy_alone_keeps_the_components_apart(remedy: str, seed: int) -> None:
+    """Nats that the cluster says of an event, at most log 5, by the default likelihood: 0.0 to 0.5
+    with neither, 1.6 with either. The mean responsibilities' entropy cannot tell: after a collapse
+    every event belongs to all components alike, so it is log 5 too."""
+    _, responsibility, information = measures(learned("gaussian", 5.0, remedy, 24_000, seed))
+    assert responsibility > 1.5
+    assert information < 0.6 if remedy == "neither" else information > 1.5
 
 
 def test_it_finds_five_clusters_unsupervised() -> None:
@@ -140,8 +135,8 @@ def test_arguments_out_of_range_are_refused(name: str) -> None:
 
 
 def test_on_shuttle_it_finds_the_anomalies_and_beats_its_untrained_self() -> None:
-    """The first 12,000 events, scored from the 512th on, mean of two seeds: 0.996 / 0.95 against
-    0.993 / 0.88, a density of codes at random being strong there already."""
+    """The first 12,000 events, scored from the 512th on, mean of two seeds: 0.997 / 0.90 against
+    0.993 / 0.82, a density of codes at random being strong there already; better with each seed."""
     events = list(datasets.Shuttle().take(12_000))
     rows = np.array([list(x.values()) for x, _ in events], dtype=np.float64)
     labels = [label for _, label in events][511:]
@@ -170,19 +165,41 @@ def yes_and_no(count: int, seed: int) -> tuple[Floats, Floats]:
     return np.where(flipped, 1.0 - clean, clean), kinds.astype(np.float64)
 
 
-def test_bernoulli_columns_are_clustered_and_broken_patterns_score_high() -> None:
-    detector = StreamGMVAE(n_components=4, bernoulli=True, batch_size=64)
+@pytest.mark.parametrize("seed", range(3))
+def test_bernoulli_columns_are_clustered_and_broken_patterns_score_high(seed: int) -> None:
+    """1.0 on four seeds. Were 70 % trusted, as of columns that can lie far out, only rows without a
+    flip would teach, which are 66 %; one flip would be as good as impossible, four not more so, and
+    the area between 0.88 and 1.0."""
+    detector = StreamGMVAE(n_components=4, likelihood="bernoulli", batch_size=64, seed=seed)
     detector.learn_many(yes_and_no(6000, 0)[0])
     rows, kinds = yes_and_no(500, 1)
     assert normalized_mutual_info_score(kinds, detector.predict_many(rows)) > 0.5
     half = np.tile([1.0, 0.0], (50, 4))  # as many columns against each pattern as for it
     scores = np.append(detector.score_many(rows), detector.score_many(half))
-    assert roc_auc_score(np.arange(550) >= 500, scores) > 0.8
+    assert roc_auc_score(np.arange(550) >= 500, scores) > 0.95
 
 
-def test_bernoulli_scores_keep_the_law_of_cuts_and_order_what_lies_beyond() -> None:
+def test_the_flag_of_older_states_is_read_as_a_likelihood() -> None:
+    detector = StreamGMVAE(likelihood="bernoulli", batch_size=16)
+    detector.learn_many(yes_and_no(64, 0)[0])
+    state = detector.to_state()
+    older = dict(detector.configuration())
+    del older["likelihood"]
+    again = StreamGMVAE.from_state(state | {"configuration": older | {"bernoulli": True}})
+    assert again.configuration() == detector.configuration()
+    rows = yes_and_no(20, 1)[0]
+    assert again.score_many(rows).tolist() == detector.score_many(rows).tolist()
+
+
+def test_a_law_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"^likelihood must be one of 'student_t', .*, got 'poi"):
+        StreamGMVAE(likelihood="poisson")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("law", ["gaussian", "bernoulli"])
+def test_every_law_keeps_the_law_of_cuts_and_orders_what_lies_beyond(law: Law) -> None:
     rows = np.vstack([yes_and_no(150, 2)[0], table(50, 8)])
-    whole, parts = (StreamGMVAE(bernoulli=True, batch_size=32) for _ in range(2))
+    whole, parts = (StreamGMVAE(likelihood=law, batch_size=32) for _ in range(2))
     scores = whole.score_learn_many(rows)
     assert np.isfinite(scores).all()
     pieces = [parts.score_learn_many(rows[start : start + 7]) for start in range(0, 200, 7)]

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -68,6 +69,29 @@ def test_the_four_terms_are_those_of_the_paper() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_the_reconstruction_is_minus_the_log_likelihood_of_each_law() -> None:
+    """Student's t, Gaussian and Bernoulli by torch's own distributions, up to constants."""
+    nets, rows = some_nets(), some_rows()
+    random = generator(5)
+    x = variation.sampled(*variation.moments(networks.forward(nets[0], rows / 4.0)), random)
+    outputs, scale = networks.forward(nets[3], x) * 4.0, SPREAD.sqrt()
+    laws = torch.distributions
+    for tail, law in (
+        (likelihood.TAIL, laws.StudentT(likelihood.TAIL, outputs, scale)),
+        (math.inf, laws.Normal(outputs, scale)),
+    ):
+        found = mixture_prior.terms(nets, rows, SPREAD, CLUSTERS, 1, generator(5), tail)
+        expected = -law.log_prob(rows).sum(dim=1)  # type: ignore[no-untyped-call]
+        constant = likelihood.constant(SPREAD.numpy(), tail)
+        torch.testing.assert_close(found.reconstruction + constant, expected)
+    signs = rows.sign()
+    found = mixture_prior.terms(nets, signs, SPREAD, CLUSTERS, 1, generator(5), None)
+    x = variation.sampled(*variation.moments(networks.forward(nets[0], signs / 4.0)), generator(5))
+    yes = laws.Bernoulli(logits=networks.forward(nets[3], x) * 4.0)
+    expected = -yes.log_prob((signs > 0.0).double()).sum(dim=1)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(found.reconstruction, expected)
+
+
 def test_every_parameter_gets_a_gradient() -> None:
     nets = some_nets()
     vector = networks.flat(*nets).requires_grad_()
@@ -87,7 +111,7 @@ def test_the_cut_off_and_the_warmth_act_on_the_z_prior_alone() -> None:
     torch.testing.assert_close(half, three + 0.5 * found.z_prior)
 
 
-def log_p_by_prior_samples(nets: Nets, rows: Floats, count: int) -> Floats:
+def log_p_by_prior_samples(nets: Nets, rows: Floats, count: int, tail: float) -> Floats:
     """log p(y) by drawing w, z and x from the prior: slow, and knows no posterior."""
     _, _, prior, decoder = nets
     random = generator(7)
@@ -97,18 +121,20 @@ def log_p_by_prior_samples(nets: Nets, rows: Floats, count: int) -> Floats:
     place = torch.arange(count)
     x = variation.sampled(mean[place, z], log_variance[place, z], random)
     means = (networks.forward(decoder, x) * 4.0).numpy()
-    cost = likelihood.row_cost(rows[:, None, :] - means, SPREAD.numpy(), likelihood.TAIL)
-    return variation.log_mean(-0.5 * cost) - likelihood.constant(SPREAD.numpy(), likelihood.TAIL)
+    cost = likelihood.row_cost(rows[:, None, :] - means, SPREAD.numpy(), tail)
+    return variation.log_mean(-0.5 * cost) - likelihood.constant(SPREAD.numpy(), tail)
 
 
-def test_the_importance_weighted_bound_meets_the_density() -> None:
+@pytest.mark.parametrize("tail", [likelihood.TAIL, math.inf])
+def test_the_importance_weighted_bound_meets_the_density(tail: float) -> None:
     nets, rows = some_nets(), some_rows(6).numpy()
-    noise = variation.noise_table(20_000, LATENT + W, generator(3))
+    noise = variation.noise_table(20_000, LATENT + W, generator(4))
     prepared = mixture_prior.readout(nets)
-    found = mixture_prior.log_density(prepared, SPREAD.numpy(), noise, rows, CLUSTERS)
-    expected = log_p_by_prior_samples(nets, rows, 100_000)
+    found = mixture_prior.log_density(prepared, SPREAD.numpy(), noise, rows, CLUSTERS, tail)
+    expected = log_p_by_prior_samples(nets, rows, 100_000, tail)
     np.testing.assert_allclose(found, expected, atol=0.1)
-    loose = mixture_prior.log_density(prepared, SPREAD.numpy(), noise[:1], rows, CLUSTERS)
+    one = variation.noise_table(1, LATENT + W, generator(3))
+    loose = mixture_prior.log_density(prepared, SPREAD.numpy(), one, rows, CLUSTERS, tail)
     assert loose.mean() < found.mean()
 
 

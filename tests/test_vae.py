@@ -151,6 +151,18 @@ def test_dimensions_that_are_not_needed_fall_back_to_the_prior() -> None:
     assert information[-2] < 0.2
 
 
+def test_a_gaussian_likelihood_is_a_choice_and_keeps_the_law_of_cuts() -> None:
+    rows = table(300, 4)
+    whole, parts = (StreamVAE(likelihood="gaussian", batch_size=32) for _ in range(2))
+    scores = whole.score_learn_many(rows)
+    pieces = [parts.score_learn_many(rows[start : start + 7]) for start in range(0, 300, 7)]
+    assert np.concatenate(pieces).tolist() == scores.tolist()
+    student = StreamVAE(batch_size=32).score_learn_many(rows)
+    assert scores.tolist() != student.tolist()
+    with pytest.raises(ValueError, match=r"^likelihood must be one of .*, got 'bernoulli'"):
+        StreamVAE(likelihood="bernoulli")  # type: ignore[arg-type]
+
+
 def test_on_shuttle_it_finds_the_anomalies_and_beats_its_untrained_self() -> None:
     """The first 12,000 events, scored from the 512th on: 0.997 / 0.97 against 0.97 / 0.7."""
     events = list(datasets.Shuttle().take(12_000))

@@ -11,6 +11,7 @@ from stream_dagmm.events import as_events
 from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.glgae_model import Design, Encoding, GlgaeModel
 from stream_dagmm.lessons import Lessons
+from stream_dagmm.pairs import Encoded
 from stream_dagmm.stream import BlockDetector
 
 
@@ -43,7 +44,7 @@ class StreamGLGAE(BlockDetector):
     unit_scale
         Whether p_k is exp(-|x - A_k|^2), normalised, instead of a Gaussian with learned scale.
     steps
-        Cap on the steps of an encoding.
+        Cap on the steps of an encoding; `encode` says which events converged before it.
     trusted
         Share of each batch, the least strange, that teaches: a pair that settles on anomalies
         excuses them, and pairs carry no weights that would tell how rare it is. 1 learns from all,
@@ -93,8 +94,7 @@ class StreamGLGAE(BlockDetector):
     ) -> None:
         self.n_components = arguments.at_least(1, n_components=n_components)
         self.latent = arguments.at_least(1, latent=latent)
-        if encoding not in get_args(Encoding):
-            raise ValueError(f"encoding must be one of {get_args(Encoding)}, got {encoding!r}")
+        arguments.one_of(get_args(Encoding), encoding=encoding)
         self.encoding = encoding
         self.background = arguments.not_negative(background=background)
         self.spread = arguments.positive(spread=spread)
@@ -113,9 +113,10 @@ class StreamGLGAE(BlockDetector):
         yield {"batch_size": 32}
         yield {"batch_size": 32, "encoding": "exact"}
 
-    def encode(self, X: Any) -> Floats:
-        """Codes [B, Z] of events [dataframe, 2-D array or dictionaries]; all 0 when cold. Pure."""
-        return self._glgae.encoded(self._standardised(X)).z
+    def encode(self, X: Any) -> Encoded:
+        """Codes z [B, Z] of events [dataframe, 2-D array or dictionaries], and whether each
+        converged [B] within the cap on its steps; all 0 when cold. Pure."""
+        return self._glgae.encoded(self._standardised(X))
 
     def decode(self, z: npt.ArrayLike) -> list[dict[str, float]]:
         """The numeric features of the events that codes [B, Z] stand for: the mean of A_k by q_k,
@@ -130,7 +131,7 @@ class StreamGLGAE(BlockDetector):
 
     def reconstruct(self, X: Any) -> list[dict[str, float]]:
         """Events [B] as they come back from their codes."""
-        return self.decode(self.encode(X))
+        return self.decode(self.encode(X).z)
 
     def predict_one(self, x: dict[Any, Any]) -> int:
         """The likeliest pair of an event, 0 to K - 1: its code in a code book of K."""

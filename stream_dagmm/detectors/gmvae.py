@@ -1,19 +1,17 @@
 """`StreamGMVAE`: a variational autoencoder with a Gaussian mixture prior, learning as it scores."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from stream_dagmm import (
-    arguments,
-    likelihood,
-)
+from stream_dagmm import arguments
 from stream_dagmm.events import as_events
 from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.gmvae_model import Design, GmvaeModel, unsettled
 from stream_dagmm.lessons import Lessons
+from stream_dagmm.likelihood import TRUSTED, Law
 from stream_dagmm.stream import BlockDetector
 
 
@@ -21,11 +19,11 @@ class StreamGMVAE(BlockDetector):
     """Scores an event by minus the log of its density, in nats, under a GMVAE; and clusters it.
 
     The density is bounded from below by importance weighting with L samples of the latents x and w,
-    the cluster z summed out exactly; y | x is a Student-t law in each column, on the column's own
-    usual squared residual. The networks learn the evidence lower bound of the least surprising
-    events of each batch. Features are standardised online; beyond `scaling.CLIP` standard
-    deviations of a feature the score grows with the logarithm of the distance. Cold, before the
-    32nd event, only that is scored, and every event belongs to cluster 0.
+    the cluster z summed out exactly; y | x is a law in each column, on the column's own usual
+    squared residual. The networks learn the evidence lower bound of the least surprising events of
+    each batch. Features are standardised online; beyond `scaling.CLIP` standard deviations of a
+    feature the score grows with the logarithm of the distance. Cold, before the 32nd event, only
+    that is scored, and every event belongs to cluster 0.
 
     Parameters
     ----------
@@ -44,17 +42,23 @@ class StreamGMVAE(BlockDetector):
         off.
     warm_up
         Events, by effective sample size, until the z-prior term has its full weight; counted anew
-        after a drift. 0 switches the annealing off.
-    bernoulli
-        Whether y | x is Bernoulli in each column, which then says only whether it lies above its
-        mean: for events of yes and no.
+        after a drift. 0 switches the annealing off. What both remedies are worth against a collapse
+        of the clusters: `tests.benchmarks.collapse`.
+    likelihood
+        y | x in each column: "gaussian"; "student_t" (of 5 degrees of freedom), under which one
+        column that is absurdly wrong does not outshout many that are wrong; or "bernoulli", by
+        which a column says only whether it lies above its mean: for events of yes and no. Over 14
+        streams the Gaussian finds anomalies best, AUROC 0.854 and average precision 0.529 against
+        0.850 and 0.496 of Student's t, which is better where columns are many or run in floods.
     w_samples
         M, of w for each event in training.
     samples
         L, of x and w for each score; their noise is shared by all events and renewed by learning.
     trusted
         Share of each batch, the least surprising, that teaches: the rest may be anomalies. 1 learns
-        from all, and is for clustering, where the smallest cluster would be the least trusted.
+        from all, and is for clustering, where the smallest cluster would be the least trusted. By
+        default 0.7, and 1 where columns are Bernoulli: none lies far out there, and flawless events
+        may be as many, which would then alone teach, and make every flaw equally impossible.
     learning_rate
         Of Adam; 0 leaves the networks as drawn, while everything else learns.
     half_life
@@ -74,7 +78,7 @@ class StreamGMVAE(BlockDetector):
     >>> for x, _ in datasets.Shuttle().take(1024):
     ...     detector.learn_one(x)
     >>> print(f"{detector.score_one(x):.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    2.4 72.8
+    1.6 200.3
 
     References
     ----------
@@ -91,10 +95,10 @@ class StreamGMVAE(BlockDetector):
         w_latent: int = 2,
         least_information: float | None = None,
         warm_up: float = 4096.0,
-        bernoulli: bool = False,
+        likelihood: Law = "gaussian",
         w_samples: int = 1,
         samples: int = 4,
-        trusted: float = likelihood.TRUSTED,
+        trusted: float | None = None,
         learning_rate: float = 0.01,
         half_life: float = 20_000.0,
         batch_size: int = 256,
@@ -111,10 +115,11 @@ class StreamGMVAE(BlockDetector):
             else arguments.not_negative(least_information=least_information)
         )
         self.warm_up = arguments.not_negative(warm_up=warm_up)
-        self.bernoulli = arguments.flag(bernoulli=bernoulli)
+        arguments.one_of(get_args(Law), likelihood=likelihood)
+        self.likelihood = likelihood
         self.w_samples = arguments.at_least(1, w_samples=w_samples)
         self.samples = arguments.at_least(1, samples=samples)
-        self.trusted = arguments.share(trusted=trusted)
+        self.trusted = None if trusted is None else arguments.share(trusted=trusted)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
         self.half_life = arguments.positive(half_life=half_life)
         self.batch_size = arguments.at_least(1, batch_size=batch_size)
@@ -147,7 +152,16 @@ class StreamGMVAE(BlockDetector):
             raise TypeError("the model must be a GmvaeModel; construct a StreamGMVAE")
         return self._model
 
+    @classmethod
+    def _arguments(cls, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """Before there was a choice of likelihoods, a flag said `bernoulli`."""
+        found = dict(saved)
+        if "bernoulli" in found:
+            found["likelihood"] = "bernoulli" if found.pop("bernoulli") else "student_t"
+        return found
+
     def _fresh(self) -> GmvaeModel:
+        usual = 1.0 if self.likelihood == "bernoulli" else TRUSTED
         design = Design(
             clusters=self.n_components,
             hidden=None if self.hidden is None else arguments.widths(hidden=self.hidden),
@@ -155,10 +169,10 @@ class StreamGMVAE(BlockDetector):
             w_latent=self.w_latent,
             least_information=self.least_information,
             warm_up=self.warm_up,
-            bernoulli=self.bernoulli,
+            law=self.likelihood,
             w_samples=self.w_samples,
             samples=self.samples,
-            trusted=self.trusted,
+            trusted=usual if self.trusted is None else self.trusted,
             learning_rate=self.learning_rate,
         )
         lessons = Lessons.fresh(self.half_life, self.seed)

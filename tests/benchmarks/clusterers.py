@@ -128,10 +128,11 @@ def log_volume(detector: BlockDetector) -> float:
     """What the detector's log density has too much: log of how many units of the features' make one
     of the detector's, and the density of column 0, the count of unknown features, at its 0."""
     model = detector._model
-    if not isinstance(model, GmvaeModel) or model.spread is None:
-        raise TypeError(f"the detector must be a StreamGMVAE that learned, got {model!r}")
+    tail = model.design.tail if isinstance(model, GmvaeModel) else None
+    if not isinstance(model, GmvaeModel) or model.spread is None or tail is None:
+        raise TypeError(f"the detector must be a StreamGMVAE that learned numbers, got {model!r}")
     units = float(np.log(scaling.deviation(model.lessons.scale)[1:]).sum())
-    return units - likelihood.constant(model.spread[:1], likelihood.TAIL)
+    return units - likelihood.constant(model.spread[:1], tail)
 
 
 def values(events: list[dict[str, float]]) -> Floats:
