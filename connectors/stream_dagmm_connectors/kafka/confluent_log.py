@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from stream_dagmm_connectors.kafka.client import Fetched, NotYet, OutOfRange, Place
+from stream_dagmm_connectors.kafka.confluent_asking import Asking
 from stream_dagmm_connectors.kafka.confluent_options import LOG, configuration, of, trouble
-from stream_dagmm_connectors.kafka.confluent_reader import GONE, fetched, first_and_end
+from stream_dagmm_connectors.kafka.confluent_reader import GONE
+from stream_dagmm_connectors.kafka.confluent_records import fetched
 from stream_dagmm_connectors.kafka.connection import Connection
 
 ANSWER_MS = 5_000
@@ -22,12 +23,11 @@ class ConfluentLogReader:
     """Reads ranges; what is beyond one waits for the next."""
 
     def __init__(self, connection: Connection) -> None:
-        told = configuration(connection)
-        self._admin = AdminClient(told, logger=LOG)
+        self._asking = Asking(connection)
         self._next: tuple[Place, int] | None = None
         self._consumer = Consumer(
             {
-                **told,
+                **configuration(connection),
                 "group.id": "stream-dagmm-log",  # asked for by the library, never joined
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
@@ -72,7 +72,7 @@ class ConfluentLogReader:
     def _go_to(self, place: Place, offset: int) -> None:
         if self._next == (place, offset):
             return
-        first, _ = first_and_end(self._admin, place, ANSWER_MS)
+        first, _ = self._asking.first_and_end(place, ANSWER_MS)
         if offset < first:
             raise OutOfRange(f"{place} begins at {first}, asked for {offset}")
         self._consumer.assign([TopicPartition(*place, offset)])
@@ -88,7 +88,7 @@ class ConfluentLogReader:
 
     def range(self, place: Place) -> tuple[int, int]:
         """First offset, and the one after the last."""
-        return first_and_end(self._admin, place, ANSWER_MS)
+        return self._asking.first_and_end(place, ANSWER_MS)
 
     def partitions(self, topic: str) -> int:
         """How many there are."""

@@ -7,22 +7,17 @@ beyond the last record, and at the end of a partition where the library says tha
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from confluent_kafka import (
     OFFSET_END,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
@@ -30,11 +25,11 @@ from stream_dagmm_connectors.kafka.client import (
     Fatal,
     Fetched,
     Listener,
-    NotYet,
     Offsets,
     OutOfRange,
     Place,
 )
+from stream_dagmm_connectors.kafka.confluent_asking import Asking
 from stream_dagmm_connectors.kafka.confluent_options import (
     LOG,
     configuration,
@@ -42,9 +37,8 @@ from stream_dagmm_connectors.kafka.confluent_options import (
     sorted_out,
     trouble,
 )
-from stream_dagmm_connectors.kafka.connection import Connection, Timing
-
-Answer = TypeVar("Answer")
+from stream_dagmm_connectors.kafka.confluent_records import as_committed, fetched
+from stream_dagmm_connectors.kafka.connection import Member
 
 SEEK_S = 5.0
 """A partition that came a moment ago can be sought in once the library's threads know of it."""
@@ -57,17 +51,16 @@ GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaErro
 class ConfluentReader:
     """One member of a group. Cooperative: what stays goes on while other partitions move."""
 
-    def __init__(
-        self, connection: Connection, timing: Timing, group: str, instance: str | None
-    ) -> None:
+    def __init__(self, member: Member) -> None:
+        connection, timing, instance = member.connection, member.timing, member.instance
         own: dict[str, Any] = {} if instance is None else {"group.instance.id": instance}
-        self._admin = AdminClient(configuration(connection), logger=LOG)
+        self._asking = Asking(connection)
         self._positions: dict[Place, int] = {}
         self._ended: Fatal | None = None
         self._consumer = Consumer(
             {
                 **configuration(connection),
-                "group.id": group,
+                "group.id": member.group,
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 # A jump of the position is for us to decide, never for the client.
@@ -196,10 +189,11 @@ class ConfluentReader:
     def committed(self, place: Place, timeout_ms: int) -> Committed | None:
         """The stable committed offset."""
         asked = [TopicPartition(*place)]
-        (found,) = self._ask(lambda: self._consumer.committed(asked, timeout=timeout_ms / 1000))
+        with sorted_out():
+            (found,) = self._consumer.committed(asked, timeout=timeout_ms / 1000)
         if found.error is not None:
             raise trouble(found.error)
-        return None if found.offset < 0 else Committed(found.offset, _metadata(found))
+        return as_committed(found)
 
     def membership(self) -> object:
         """Generation and member id as they are now; `Aborted` without."""
@@ -210,42 +204,25 @@ class ConfluentReader:
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
         """The log's first offset."""
-        return first_and_end(self._admin, place, timeout_ms)[0]
+        return self._asking.first_and_end(place, timeout_ms)[0]
 
     def end(self, place: Place, timeout_ms: int) -> int:
         """The offset after the last committed record."""
-        return first_and_end(self._admin, place, timeout_ms)[1]
+        return self._asking.first_and_end(place, timeout_ms)[1]
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
         """The topic's UUID, in the form that kafka-python gives it."""
-        described = self._described(topic, timeout_ms)
-        if described is None:
-            return ""
-        high = described.topic_id.get_most_significant_bits() & (2**64 - 1)
-        low = described.topic_id.get_least_significant_bits() & (2**64 - 1)
-        return str(uuid.UUID(int=high << 64 | low))
+        return self._asking.topic_id(topic, timeout_ms)
 
     def partitions(self, topic: str, timeout_ms: int) -> int:
         """How many it has, asked anew each time."""
-        described = self._described(topic, timeout_ms)
-        return 0 if described is None else len(described.partitions)
-
-    def _described(self, topic: str, timeout_ms: int) -> Any:
-        within_s = timeout_ms / 1000
-        asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=within_s)
-        try:
-            return asked[topic].result(within_s + 1.0)
-        except TimeoutError as error:
-            raise NotYet(f"{topic}: no answer within {within_s:g} s") from error
-        except KafkaException as error:
-            if of(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return None
-            raise trouble(of(error), NotYet) from error
+        return self._asking.partitions(topic, timeout_ms)
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         """Commit outside any transaction; a stale member is `Aborted`."""
         told = [TopicPartition(*place, c.offset, c.metadata) for place, c in offsets.items()]
-        done: Any = self._ask(lambda: self._consumer.commit(offsets=told, asynchronous=False))
+        with sorted_out():
+            done: Any = self._consumer.commit(offsets=told, asynchronous=False)
         for one in done or ():
             if one.error is not None:
                 raise trouble(one.error)
@@ -253,49 +230,6 @@ class ConfluentReader:
     def close(self, timeout_ms: int) -> None:
         """Leave the group."""
         self._consumer.close()
-
-    def _ask(self, ask: Callable[[], Answer]) -> Answer:
-        with sorted_out():
-            return ask()
-
-
-def first_and_end(admin: AdminClient, place: Place, timeout_ms: int) -> tuple[int, int]:
-    """The log's first offset, and the one after the last committed record; `NotYet`."""
-    asked, within_s, found = TopicPartition(*place), timeout_ms / 1000, list[int]()
-    spec: Any = OffsetSpec
-    for which in (spec.earliest(), spec.latest()):
-        futures = admin.list_offsets(
-            {asked: which},
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=within_s,
-        )
-        try:
-            found.append(int(futures[asked].result(within_s + 1.0).offset))
-        except TimeoutError as error:
-            raise NotYet(f"{place}: no answer within {within_s:g} s") from error
-        except KafkaException as error:
-            raise trouble(of(error), NotYet) from error
-    return found[0], found[1]
-
-
-def _metadata(found: TopicPartition) -> str:
-    """What was committed beside an offset; nothing where somebody else wrote what the library
-    cannot read, which is then told as an offset that somebody moved."""
-    try:
-        return found.metadata or ""
-    except UnicodeDecodeError:
-        return ""
-
-
-def fetched(message: Message) -> Fetched:
-    """A record of the library as ours."""
-    return Fetched(
-        message.offset() or 0,
-        message.value(),
-        message.key(),
-        tuple(message.headers() or ()),  # type: ignore[arg-type]
-        message.timestamp()[1],
-    )
 
 
 def _places(found: Iterable[TopicPartition]) -> list[Place]:

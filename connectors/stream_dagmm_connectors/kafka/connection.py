@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,3 +74,13 @@ class Timing:
     """How long partitions that were added may go unnoticed."""
     answer_timeout_ms: int = 8_000
     """The longest that a call to the brokers may hold up the loop; below the session's."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """Whose clients reach the brokers in the same way: a process, as a member of its group."""
+
+    connection: Connection
+    timing: Timing = Timing()
+    group: str = field(kw_only=True)
+    instance: str | None = field(default=None, kw_only=True)

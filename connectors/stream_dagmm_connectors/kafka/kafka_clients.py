@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from stream_dagmm_connectors.kafka.client import LogReader, Reader, Writer
-from stream_dagmm_connectors.kafka.connection import Connection, Timing
-from stream_dagmm_connectors.kafka.kafka_reader import KafkaLogReader, KafkaReader
+from stream_dagmm_connectors.kafka.connection import Member
+from stream_dagmm_connectors.kafka.kafka_log import KafkaLogReader
+from stream_dagmm_connectors.kafka.kafka_reader import KafkaReader
 from stream_dagmm_connectors.kafka.kafka_writer import KafkaWriter
 
 
-class KafkaClients:
+class KafkaClients(Member):
     """Makes readers and writers that reach the same brokers in the same way."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        timing: Timing | None = None,
-        *,
-        group: str,
-        instance: str | None = None,
-    ) -> None:
-        self._connection = connection
-        self._timing = Timing() if timing is None else timing
-        self._group = group
-        self._instance = instance
 
     def reader(self) -> Reader:
         """A member of the group."""
-        return KafkaReader(self._connection, self._timing, self._group, self._instance)
+        return KafkaReader(self)
 
     def writer(self, transactional_id: str | None) -> Writer:
         """A producer."""
-        return KafkaWriter(self._connection, self._timing, transactional_id)
+        return KafkaWriter(self.connection, self.timing, transactional_id)
 
     def log_reader(self) -> LogReader:
         """Outside the group."""
-        return KafkaLogReader(self._connection)
+        return KafkaLogReader(self.connection)

@@ -16,8 +16,6 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from stream_dagmm import GaussianMixture
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka.client import Fetched, Headers, Outgoing, Place
-from stream_dagmm_connectors.kafka.connection import Connection
-from stream_dagmm_connectors.kafka.kafka_reader import topic_id
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.scoring import Judgement
 from tests.broker.broker import Broker
@@ -131,11 +129,21 @@ def differing(found: Sequence[Row], expected: Sequence[Row]) -> list[object]:
     )
 
 
+def topic_id(broker: Broker, topic: str) -> str:
+    """What tells a topic from a later one of the same name."""
+    admin = KafkaAdminClient(**broker.client())
+    try:
+        (described,) = admin.describe_topics([topic])
+    finally:
+        admin.close()
+    return str(described["topic_id"])
+
+
 def reference(
     broker: Broker, topics: Topics, made: Recipe, partition: int = 0
 ) -> Mapping[str, list[Row]]:
     """What the output's topics must hold of a partition, one record at a time."""
-    id_of_topic = topic_id(Connection(broker.bootstrap), topics.events)
+    id_of_topic = topic_id(broker, topics.events)
     model = PartitionModel(made, Place(topics.events, partition), id_of_topic, start=0)
     expected: dict[str, list[Row]] = {topics.scored: [], topics.dead: []}
     for record in read(broker, topics.events, partition):
