@@ -9,9 +9,8 @@ id is at-least-once: what is sent again then lies in the output twice, in equal 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key, Store
+from stream_dagmm_connectors.kafka.checkpoints import Store
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
     Clients,
@@ -24,33 +23,8 @@ from stream_dagmm_connectors.kafka.client import (
     Writer,
 )
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
-from stream_dagmm_connectors.kafka.positions import Pointer, Progress
-
-
-class Stand(NamedTuple):
-    """What is committed of a partition, as far as this process knows."""
-
-    offset: int | None
-    """None before the first commit."""
-    pointer: Pointer | None
-    kept: list[Earlier]
-
-
-class Asked(NamedTuple):
-    """What a commit was to make of a partition."""
-
-    committed: Committed
-    after: Stand
-    records: int
-    """How many of the pending records it covers; later ones came while its outcome was open."""
-
-
-class Save(NamedTuple):
-    """A checkpoint that is due."""
-
-    key: Key
-    offset: int
-    data: bytes
+from stream_dagmm_connectors.kafka.positions import Progress
+from stream_dagmm_connectors.kafka.stands import Asked, Save, Stand
 
 
 def _nobody_counts(records: list[Outgoing]) -> None:

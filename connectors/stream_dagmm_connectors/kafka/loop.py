@@ -4,34 +4,28 @@
     every so often: settle, checkpoint if due, offsets, commit
 
 Everything happens on one thread, a bounded piece a turn, so `poll` is never far: learning ends with
-the records of one poll, a restore reads one partition's checkpoint a turn while that partition
-is paused. Rebalances call in from within `poll`. They commit what goes and note what comes.
+the records of one poll, a restore (`moving`) reads one partition's checkpoint a turn while that
+partition is paused. Rebalances call in from within `poll`. They commit what goes and note what
+comes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from stream_dagmm_connectors.kafka.checkpoints import Store
-from stream_dagmm_connectors.kafka.client import (
-    Clients,
-    Committed,
-    Fatal,
-    Fetched,
-    NotYet,
-    OutOfRange,
-    Place,
-)
+from stream_dagmm_connectors.kafka.client import Clients, Fatal, Fetched, NotYet, OutOfRange, Place
 from stream_dagmm_connectors.kafka.committing import Committing
 from stream_dagmm_connectors.kafka.delivery import Delivery
 from stream_dagmm_connectors.kafka.meter import Meter
+from stream_dagmm_connectors.kafka.moving import Moving
 from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.phases import Enter, Phase, unwatched
-from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
+from stream_dagmm_connectors.kafka.restoring import Restorer, Stopped
 from stream_dagmm_connectors.kafka.watchdog import Watchdog
 
 RETRY_S = 0.2
@@ -55,39 +49,41 @@ class Scoring:
         meter: Meter | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pace = Pace() if pace is None else pace
-        self._reader = clients.reader()
+        self._pace = pace = Pace() if pace is None else pace
+        self._reader = reader = clients.reader()
         self._entering = enter
-        self.meter = Meter() if meter is None else meter
+        self.meter = meter = Meter() if meter is None else meter
         self._clock = clock
         self._topics = list(topics)
-        self._restorer = Restorer(self._reader, store, recipe, group, policies or {}, self._topics)
+        restorer = Restorer(reader, store, recipe, group, policies or {}, self._topics)
         self.delivery = Delivery(
-            clients,
-            self._reader,
-            store,
-            transactional_id,
-            enter=self._enter,
-            emitted=self.meter.emitted,
+            clients, reader, store, transactional_id, enter=self._enter, emitted=meter.emitted
         )
         self.ours = Ours()
         self.watchdog = Watchdog(
-            clock,
-            unready_after_s=self._pace.unready_after_s,
-            exit_after_s=self._pace.exit_after_s,
+            clock, unready_after_s=pace.unready_after_s, exit_after_s=pace.exit_after_s
         )
         self.rebalances = 0
+        self._moving = Moving(
+            self.ours,
+            reader,
+            restorer,
+            self.delivery,
+            meter=meter,
+            heard=self.watchdog.heard,
+            enter=self._enter,
+        )
         self._committing = Committing(
             self.ours,
             self.delivery,
-            self._reader,
-            self._pace,
+            reader,
+            pace,
             clock,
-            key=self._restorer.key,
-            same_topics=self._same_topics,
+            key=restorer.key,
+            same_topics=self._moving.same_topics,
             heard=self.watchdog.heard,
             keeps=store is not None,
-            saved=self.meter.saved,
+            saved=meter.saved,
         )
         self._stopping = False
         self._fatal: Fatal | Stopped | None = None
@@ -107,11 +103,7 @@ class Scoring:
     def lag(self, place: Place) -> int | None:
         """Records of a partition of ours behind the committed offset, as far as fetches told; None
         before the first. From any thread."""
-        model, end = self.ours.models.get(place), self._reader.seen_end(place)
-        stand = self.delivery.stand_of(place)
-        if model is None or end is None or stand is None:
-            return None
-        return max(0, end - (model.progress.start if stand.offset is None else stand.offset))
+        return self._moving.lag(place)
 
     def stop(self) -> None:
         """Finish the turn in hand, commit, save, leave; safe in a signal handler."""
@@ -143,7 +135,7 @@ class Scoring:
         if self.delivery.broken is not None and not self._recovered():
             self._watch()
             return
-        self._begin_one()
+        self._moving.begin_one()
         self._enter("poll")
         self._poll(self._pace.poll_records)
         self._watch()
@@ -161,12 +153,7 @@ class Scoring:
     def on_assigned(self, places: Iterable[Place]) -> None:
         """Begin them one a turn; they are paused until then."""
         self.rebalances += 1
-        self._expect(places)
-
-    def _expect(self, places: Iterable[Place]) -> None:
-        coming = set(places)
-        self.ours.coming |= coming
-        self.meter.came(coming)
+        self._moving.expect(places)
 
     def on_revoked(self, places: Iterable[Place]) -> None:
         """Commit what was scored of them, with a checkpoint, and let go."""
@@ -181,59 +168,21 @@ class Scoring:
                 self._fatal = error
             finally:
                 self._committing.revoking = False
-        self._let_go(going)
+        self._moving.let_go(going)
 
     def on_lost(self, places: Iterable[Place]) -> None:
         """They may have another owner by now: emit nothing of them."""
-        self._let_go(places)
-
-    def _let_go(self, places: Iterable[Place]) -> None:
-        going = list(places)
-        self.ours.drop(going)
-        for place in going:
-            self.meter.dropped(place)
-        self.delivery.drop(going)
+        self._moving.let_go(places)
 
     # -- one partition ------------------------------------------------------------------------
-
-    def _begin_one(self) -> None:
-        """Restore one of those that came; the others wait, and everything live goes on."""
-        for place in sorted(self.ours.coming):
-            self._enter("restore")
-            try:
-                self._install(place, self._restorer.begin(place))
-            except NotYet:
-                continue  # an open transaction of its last owner, or a slow broker
-            self.watchdog.heard()
-            return
-
-    def _install(self, place: Place, begun: Begun) -> None:
-        self.ours.coming.discard(place)
-        self.ours.models[place] = begun.model
-        self.ours.saved[place] = begun.model.progress.records
-        self.delivery.own(place, begun.stand)
-        self._reader.seek(place, begun.seek_to)
-        self._reader.resume([place])
-        if begun.target is not None:
-            self.ours.targets[place] = begun.target
-            self._arrive(place)
-        else:
-            self.meter.live(place)
 
     def _take(self, place: Place, records: list[Fetched]) -> None:
         model = self.ours.models.get(place)
         if model is None or self._committing.stopped:
             return
-        target = self.ours.targets.get(place)
-        if target is not None:
-            self._enter("re-learn")
-            old = [record for record in records if record.offset < target.next_offset]
-            records = records[len(old) :]
-            model.relearn(old)
-            self.meter.relearned += len(old)
-            if records:
-                self._arrive(place, reached=True)
-                model = self.ours.models[place]
+        if place in self.ours.targets:
+            records = self._moving.relearned(place, records)
+            model = self.ours.models[place]
         if records:
             self._enter("score")
             began_s = self.meter.now_s()
@@ -242,27 +191,6 @@ class Scoring:
             self.delivery.take(place, outgoing)
             if model.stopped_by is not None:
                 self._stop_at(model.stopped_by)
-
-    def _arrive(self, place: Place, reached: bool = False) -> None:
-        """Go live once the position has reached the committed offset, if history is the same."""
-        target = self.ours.targets[place]
-        position = self._reader.position(place) or 0
-        if not reached and position < target.next_offset:
-            return
-        del self.ours.targets[place]
-        model = self.ours.models[place]
-        if not model.progress.same_history(target):
-            surprise = Surprise(
-                "lost-history",
-                f"re-learning up to offset {target.next_offset} met {model.progress.records} "
-                f"records and {model.progress.learned} events, expected {target.records} and "
-                f"{target.learned} (deleted, compacted or changed)",
-            )
-            stand = self.delivery.stand(place)
-            committed = Committed(target.next_offset, target.metadata(stand.pointer))
-            self._install(place, self._restorer.anew(place, committed, surprise))
-            return
-        self.meter.live(place)
 
     def _stop_at(self, why: str) -> None:
         """What was scored before the record is emitted; then the process ends there."""
@@ -277,50 +205,14 @@ class Scoring:
         try:
             batches = self._reader.poll(self._pace.poll_timeout_ms, at_most)
         except OutOfRange as error:
-            self._out_of_range(str(error))
+            self._moving.out_of_range(str(error))
         if self._fatal is not None:
             raise self._fatal
         for place, records in batches.items():
             self._take(place, records)
-        for place in list(self.ours.targets):
-            self._arrive(place)
+        self._moving.arrive()
         if batches:
             self.watchdog.heard()
-
-    def _out_of_range(self, said: str) -> None:
-        """Say which records are gone. What the brokers cannot answer now, the next poll asks."""
-        with contextlib.suppress(NotYet):
-            self._same_topics(list(self.ours.models))
-        for place, model in self.ours.models.items():
-            at = model.progress.next_offset
-            with contextlib.suppress(NotYet):
-                first, end = self._reader.beginning(place, 1_000), self._reader.end(place, 1_000)
-                if not first <= at <= end:
-                    raise Stopped(
-                        f"{place}: the log is from {first} to {end}, and the next to score is "
-                        f"{at}: records were deleted or lost ({said}); start again with "
-                        "--on-lost-history new-lineage to go on with those that are left"
-                    )
-
-    def _same_topics(self, places: Collection[Place]) -> bool:
-        """Whether the topics are the ones that these partitions' models learn; `NotYet`. Asked
-        before each commit, since nothing else tells a topic made anew while its offsets fit: a
-        client goes on in the new log where it stood in the old one."""
-        ids = {topic: self._reader.topic_id(topic, 1_000) for topic in {p.topic for p in places}}
-        other = [p for p in places if ids[p.topic] != self.ours.models[p].progress.topic_id]
-        for place in other:
-            was, now = self.ours.models[place].progress.topic_id, ids[place.topic]
-            found = f"topic {now} of that name" if now else "no topic of that name"
-            surprise = Surprise(
-                "new-topic",
-                f"its model learned topic {was}, and there is {found} now (deleted, or deleted and "
-                "made again); nothing of the new one was committed",
-            )
-            self._restorer.allow(place, surprise)
-        self._let_go(other)
-        self._reader.pause(other)
-        self._expect(other)
-        return not other
 
     # -- commit and recover ---------------------------------------------------------------------
 
@@ -333,16 +225,14 @@ class Scoring:
         if strangers is None:
             return False
         self.watchdog.heard()
-        self._let_go(strangers)
-        self._reader.pause(strangers)
-        self._expect(strangers)
+        self._moving.begin_again(strangers)
         return True
 
     def _watch(self) -> None:
         """Ask the brokers something when they have been silent, and give up in the end."""
         if self.watchdog.due:
             self.watchdog.asked()
-            with contextlib.suppress(NotYet):
+            with suppress(NotYet):
                 self._ask_anything()
                 self.watchdog.heard()
         if self.watchdog.given_up:

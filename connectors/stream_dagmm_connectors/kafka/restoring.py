@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoints import Found, Key, Store
 from stream_dagmm_connectors.kafka.client import Committed, Place, Reader
-from stream_dagmm_connectors.kafka.delivery import Stand
 from stream_dagmm_connectors.kafka.pacing import Kind, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Pointer, Progress, read_metadata
+from stream_dagmm_connectors.kafka.stands import Stand
 
 ANSWER_MS = 1_000
 

@@ -12,11 +12,12 @@ from typing import NamedTuple
 from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoints import Key
 from stream_dagmm_connectors.kafka.client import Committed, Place
-from stream_dagmm_connectors.kafka.delivery import Delivery, Save, Stand
+from stream_dagmm_connectors.kafka.delivery import Delivery
 from stream_dagmm_connectors.kafka.outside import Outside, pieces, unstoppable
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Progress, Skip, read_metadata
 from stream_dagmm_connectors.kafka.restoring import ANSWER_MS, Stopped, again
+from stream_dagmm_connectors.kafka.stands import Save, Stand
 
 
 class Reverted(NamedTuple):
