@@ -6,14 +6,14 @@ Paths alone: nothing here is opened, made or changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from stream_dagmm_connectors.durable import already_there, missing_parent
 from stream_dagmm_connectors.files import SHUTTLE, SHUTTLE_LABEL, STANDARD
 from stream_dagmm_connectors.kafka.address import is_address
-from stream_dagmm_connectors.settings import ReplaySettings
+from stream_dagmm_connectors.settings import CompareSettings, ReplaySettings
 from stream_dagmm_connectors.stores import FILE_NAME
 
 STANDARD_INPUT, STANDARD_OUTPUT = Path("/dev/stdin"), Path("/dev/stdout")
@@ -30,14 +30,14 @@ class Place(NamedTuple):
     path: Path
 
 
-def label_of(settings: ReplaySettings) -> str | None:
+def label_of(settings: ReplaySettings | CompareSettings) -> str | None:
     """The label's field; of the bundled stream it is known, and must never be learned."""
     if settings.label is None and settings.source == SHUTTLE:
         return SHUTTLE_LABEL
     return settings.label
 
 
-def ignored(settings: ReplaySettings) -> tuple[str, ...]:
+def ignored(settings: ReplaySettings | CompareSettings) -> tuple[str, ...]:
     """What the detector must not see, the label apart: what `--ignore` says, and the bundled
     stream's own label where another was named."""
     given_away = settings.source == SHUTTLE and label_of(settings) != SHUTTLE_LABEL
@@ -67,13 +67,17 @@ def outputs(settings: ReplaySettings) -> Iterator[Place]:
             yield Place(flag, STANDARD_OUTPUT if path == STANDARD else Path(path))
 
 
-def places(settings: ReplaySettings, config: Path | None) -> Iterator[Place]:
-    """What is read, written and kept."""
-    if settings.source != SHUTTLE and not is_address(settings.source):
-        standard = settings.source == STANDARD
-        yield Place("SOURCE", STANDARD_INPUT if standard else Path(settings.source))
+def read_places(source: str, config: Path | None) -> Iterator[Place]:
+    """What every command that reads a source reads."""
+    if source != SHUTTLE and not is_address(source):
+        yield Place("SOURCE", STANDARD_INPUT if source == STANDARD else Path(source))
     if config is not None:
         yield Place("--config", config)
+
+
+def places(settings: ReplaySettings, config: Path | None) -> Iterator[Place]:
+    """What is read, written and kept."""
+    yield from read_places(settings.source, config)
     if settings.model is not None:
         yield Place("--model", settings.model)
     yield from outputs(settings)
@@ -85,10 +89,15 @@ def places(settings: ReplaySettings, config: Path | None) -> Iterator[Place]:
 
 def refuse_one_place_for_two(settings: ReplaySettings, config: Path | None) -> None:
     """`ValueError` where two flags mean one file, by whatever names, or one lies in the other."""
-    seen: list[Place] = []
     rows = [place for place in outputs(settings) if place.flag in _MAY_BE_DIRECTORIES]
-    written = {place.path.resolve(): place.flag for place in rows}
-    for place in places(settings, config):
+    refuse_shared(places(settings, config), rows)
+
+
+def refuse_shared(found: Iterable[Place], directories: Iterable[Place] = ()) -> None:
+    """`ValueError` where two places are one, or one lies in a directory of parts."""
+    seen: list[Place] = []
+    written = {place.path.resolve(): place.flag for place in directories}
+    for place in found:
         for other in seen:
             if _same(place.path, other.path):
                 raise ValueError(
@@ -104,11 +113,17 @@ def refuse_what_cannot_be_written(settings: ReplaySettings) -> None:
     """`ValueError` for outputs in directories that are not there, or without the right to write."""
     for place in outputs(settings):
         parent = place.path.parent
-        if not parent.exists():
-            if settings.resume is None or parent.resolve() not in _made_by(settings.resume):
-                raise missing_parent(place.path)
-        elif not os.access(place.path if place.path.exists() else parent, os.W_OK):
-            raise ValueError(f"{place.path} cannot be written: no right to; name another place")
+        made = set() if settings.resume is None else _made_by(settings.resume)
+        if parent.exists() or parent.resolve() not in made:
+            refuse_unwritable(place.path)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """`ValueError` for a place in a directory that is not there, or without the right to write."""
+    if not path.parent.exists():
+        raise missing_parent(path)
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"{path} cannot be written: no right to; name another place")
 
 
 def refuse_what_is_no_file(path: Path | None) -> None:

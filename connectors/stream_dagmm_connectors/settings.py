@@ -20,12 +20,19 @@ from stream_dagmm_connectors.kafka.options import SERVERS, Security
 from stream_dagmm_connectors.loading import PREFIX, load_as
 
 DetectorName = Literal["dagmm", "gaussian-mixture", "gmvae", "glgae", "vae", "autoencoder", "pca"]
+HALF_SPACE_TREES = "hst"
+CONTESTANTS = (
+    *("dagmm", "gmvae", "glgae", "vae", "autoencoder", "pca", "gaussian-mixture"),
+    HALF_SPACE_TREES,
+)
+"""What `compare` knows by name."""
+
 Format = Literal["jsonl", "csv", "parquet"]
 OnError = Literal["dead-letter", "skip", "fail"]
 
 
-class ScoringSettings(BaseSettings):
-    """What decides an event's score and what is said of it; the same for files and topics."""
+class ReadingSettings(BaseSettings):
+    """What a record says: its event, and what of it is none of the detector's business."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=True
@@ -41,6 +48,18 @@ class ScoringSettings(BaseSettings):
     )
     time: str | None = Field(None, description="field that holds the event's own time")
     value: str | None = Field(None, description="field of the envelope that holds the event")
+    cpu_capability: Capability | None = Field(
+        None,
+        description="instruction set of all arithmetic, so that machines of several kinds give the "
+        "same bits (default: all that this processor has)",
+    )
+
+
+class ScoringSettings(ReadingSettings):
+    """What decides an event's score and what is said of it; the same for files and topics."""
+
+    model_config = ReadingSettings.model_config
+
     alarm_rate: float = Field(
         0.001, gt=0, le=1, description="share of ordinary events that may raise an alarm"
     )
@@ -56,12 +75,6 @@ class ScoringSettings(BaseSettings):
     detector_options: dict[str, Any] = Field(
         default_factory=dict,
         description="further arguments of the detector, as a table of --config",
-    )
-
-    cpu_capability: Capability | None = Field(
-        None,
-        description="instruction set of all arithmetic, so that machines of several kinds give the "
-        "same bits (default: all that this processor has)",
     )
 
     @field_validator("half_life", "alarm_rate", "explain_below")
@@ -146,6 +159,49 @@ class ReplaySettings(Security, ScoringSettings):
         if self.bootstrap_servers is None:
             raise ValueError("kafka:// needs --bootstrap-servers HOST:PORT, got none")
         return self.reach(self.bootstrap_servers)
+
+
+class CompareSettings(ReadingSettings):
+    """The options of `stream-dagmm compare`."""
+
+    model_config = ReadingSettings.model_config
+
+    source: str = Field(description="as of replay, topics apart")
+    format: Format | None = Field(
+        None, description="format of SOURCE (default: what its name or its first bytes say)"
+    )
+    detectors: str = Field(
+        ",".join(CONTESTANTS),
+        description="which, each once; hst is River's HalfSpaceTrees behind MinMaxScaler",
+    )
+    seed: int = Field(0, ge=0, description="of every detector's random numbers")
+    detector_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="further arguments of detectors, as tables of --config by their names",
+    )
+    report: Path = Field(Path("comparison.html"), description="the page to write")
+    fresh: bool = Field(False, description="overwrite a page that is there")
+
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _each_once(cls, said: object) -> object:
+        words = said if isinstance(said, list) else str(said).split(",")
+        names = [str(word).strip().replace("_", "-") for word in words if str(word).strip()]
+        if not names or len(set(names)) < len(names) or not set(names) <= set(CONTESTANTS):
+            raise ValueError(f"some of {','.join(CONTESTANTS)}, each once")
+        return ",".join(names)
+
+    @field_validator("detector_options")
+    @classmethod
+    def _of_detectors(cls, said: dict[str, Any]) -> dict[str, Any]:
+        if not {name.replace("_", "-") for name in said} <= {*CONTESTANTS} - {HALF_SPACE_TREES}:
+            raise ValueError(f"tables out of {', '.join(CONTESTANTS[:-1])}")
+        return {name.replace("_", "-"): table for name, table in said.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """The detectors, in the order in which they were named."""
+        return self.detectors.split(",")
 
 
 def load(flags: Mapping[str, Any], config: Path | None = None) -> ReplaySettings:

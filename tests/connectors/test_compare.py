@@ -12,9 +12,12 @@ from scipy.stats import spearmanr
 from stream_dagmm import GaussianMixture
 from stream_dagmm.latent import Latent
 from stream_dagmm_connectors.cli import main
-from stream_dagmm_connectors.commands.compare import ALL, detector_of
 from stream_dagmm_connectors.comparing import prequential, rank_correlation
+from stream_dagmm_connectors.detector_names import contestant
+from stream_dagmm_connectors.loading import load_as
+from stream_dagmm_connectors.places import ignored
 from stream_dagmm_connectors.report.latents import SIDE, Pictures
+from stream_dagmm_connectors.settings import CONTESTANTS, CompareSettings
 from tests.streams import table
 
 
@@ -43,11 +46,11 @@ def test_all_detectors_are_told_side_by_side_and_drawn_on_one_page(
     result = compare(events, "--label", "odd", "--report", report)
     assert result.exit_code == 0, result.output
     figures = dict(re.findall(r"│ ([a-z-]+) +│ ([01]\.\d{4}) ", result.stdout))
-    assert list(figures) == ALL.split(",")
+    assert list(figures) == list(CONTESTANTS)
     assert all(float(area) > 0.9 for area in figures.values())
     assert "refused in decode: 1 records" in result.stdout
     page = report.read_text()
-    assert re.findall(r"<h3>(.*?)</h3>", page) == ALL.split(",")[:-1]
+    assert re.findall(r"<h3>(.*?)</h3>", page) == list(CONTESTANTS[:-1])
     assert page.count("<svg viewBox") == page.count('role="img"') >= 3 * 7
     assert page.count("<ellipse") > 50
     assert not re.findall(r"(?:src|href)=|https?://|@import|url\((?!#)|<script", page)
@@ -78,28 +81,91 @@ def test_without_labels_cost_and_agreement_are_still_told(events: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{events}", "--detectors", "pca,nobody"], "got 'nobody', expected some of dagmm,"),
-        (["{events}", "--detectors", "pca,pca"], "must name each detector once"),
-        (["{events}", "--detectors", ","], "must name each detector once"),
+        (
+            ["{events}", "--detectors", "pca,nobody"],
+            "is 'pca,nobody', expected some of",
+        ),
+        (
+            ["{events}", "--detectors", "pca,pca"],
+            "is 'pca,pca', expected some of dagmm,",
+        ),
+        (["{events}", "--detectors", ","], "--detectors is ',', expected some of dagmm,gmvae,"),
         (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
+        ([], "source is missing; name it on the command line"),
+        (["{events}", "--seed", "-1"], "--seed is '-1', expected greater than or equal to 0"),
+        (["{events}", "--report", "{events}"], "--report and SOURCE are both"),
+        (["{events}", "--report", "{folder}"], "is a directory, expected a file or nothing"),
+        (["{events}", "--report", "{folder}/no/page.html"], "no does not exist; make it first"),
+        (["{events}", "--config", "{events}"], "got the ending '.jsonl', expected .toml"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_what_to_do(
     events: Path, arguments: list[str], said: str
 ) -> None:
-    result = compare(*(word.format(events=events) for word in arguments))
+    result = compare(*(word.format(events=events, folder=events.parent) for word in arguments))
     assert said in result.stderr
     assert result.exit_code == 2
 
 
-def test_a_source_without_events_or_a_page_without_a_place_exits_1(tmp_path: Path) -> None:
-    empty = tmp_path / "empty.jsonl"
+def test_a_source_without_events_exits_1_and_writes_nothing(tmp_path: Path) -> None:
+    empty, report = tmp_path / "empty.jsonl", tmp_path / "page.html"
     empty.write_text("[]\n")
-    assert "holds no event" in compare(empty, "--detectors", "pca").stderr
-    empty.write_text('{"a": 1}\n')
-    result = compare(empty, "--detectors", "pca", "--report", tmp_path / "no" / "page.html")
-    assert "name another with --report" in result.stderr
+    result = compare(empty, "--detectors", "pca", "--report", report)
+    assert "holds no event" in result.stderr
     assert result.exit_code == 1
+    assert not report.exists()
+
+
+def test_a_page_that_is_there_is_kept_unless_fresh_is_said(events: Path, tmp_path: Path) -> None:
+    report = tmp_path / "page.html"
+    report.write_text("dear to somebody")
+    kept = compare(events, "--detectors", "pca", "--report", report)
+    assert kept.exit_code == 2
+    assert "already holds 16 bytes; move it away, write elsewhere, or say --fresh" in kept.stderr
+    assert report.read_text() == "dear to somebody"
+    assert compare(events, "--detectors", "pca", "--report", report, "--fresh").exit_code == 0
+    assert "<h3>pca</h3>" in report.read_text()
+
+
+def test_settings_come_from_a_file_and_flags_beat_it(events: Path, tmp_path: Path) -> None:
+    config, report = tmp_path / "compare.toml", tmp_path / "page.html"
+    config.write_text(
+        f'source = "{events}"\nlabel = "odd"\ndetectors = ["pca", "gaussian_mixture"]\n'
+        f'report = "{report}"\n[detector_options.gaussian_mixture]\nn_components = 2\n'
+    )
+    result = compare("--config", config)
+    assert result.exit_code == 0, result.stderr
+    assert re.findall(r"│ ([a-z-]+) +│ [01]\.", result.stdout) == ["pca", "gaussian-mixture"]
+    assert "<h3>gaussian-mixture</h3>" in report.read_text()
+    again = compare("--config", config, "--detectors", "pca", "--fresh")
+    assert re.findall(r"│ ([a-z-]+) +│ [01]\.", again.stdout) == ["pca"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[detector_options.pca]\nhalf_live = 3\n", "detector pca takes no half_live; expected"),
+        ("[detector_options.hst]\nn_trees = 3\n", "expected tables out of dagmm, gmvae, "),
+        ("alarm_rate = 0.1\n", "alarm_rate: unknown key; expected one of "),
+    ],
+)
+def test_a_wrong_key_of_the_file_is_named(
+    events: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    config = tmp_path / "compare.toml"
+    config.write_text(text)
+    report = tmp_path / "page.html"
+    result = compare(events, "--config", config, "--report", report)
+    assert said in result.stderr
+    assert result.exit_code == 2
+    assert not report.exists()
+
+
+def test_the_label_of_the_bundled_stream_is_hidden_where_another_is_named() -> None:
+    """The bundled stream's own label must not be learned as a field."""
+    settings = load_as(CompareSettings, {"source": "shuttle", "label": "f1"})
+    assert ignored(settings) == ("anomaly",)
+    assert ignored(load_as(CompareSettings, {"source": "shuttle"})) == ()
 
 
 def test_scores_come_before_learning_one_by_one_or_many_at_once() -> None:
@@ -110,7 +176,7 @@ def test_scores_come_before_learning_one_by_one_or_many_at_once() -> None:
         expected.append(by_one.score_one(row))
         by_one.learn_one(row)
     assert prequential(by_many, rows).tolist() == expected
-    trees, again = (detector_of("hst", seed=1) for _ in range(2))
+    trees, again = (contestant("hst", 1, {}) for _ in range(2))
     found = prequential(trees, rows)
     for row, score in zip(rows, found, strict=True):
         assert again.score_one(row) == score
@@ -118,7 +184,7 @@ def test_scores_come_before_learning_one_by_one_or_many_at_once() -> None:
 
 
 def test_half_space_trees_see_numbers_between_0_and_1_and_nothing_else() -> None:
-    trees = detector_of("hst", seed=3)
+    trees = contestant("hst", 3, {})
     for n in range(600):
         event = {"amount": float(n % 7), "shop": "x", "flag": True}
         trees.score_one(event)

@@ -5,111 +5,118 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave
+from stream_dagmm_connectors.capability import pin
+from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave, options, said
+from stream_dagmm_connectors.loading import load_as
+from stream_dagmm_connectors.settings import CompareSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stream_dagmm_connectors.metrics import Counters
+    from stream_dagmm_connectors.ports import Source
     from stream_dagmm_connectors.report.comparison import Found
+    from stream_dagmm_connectors.scoring import Detector
 
 INTERRUPTED = 130
-HALF_SPACE_TREES = "hst"
-ALL = "dagmm,gmvae,glgae,vae,autoencoder,pca,gaussian-mixture,hst"
+
+
+class Contest(NamedTuple):
+    """What is compared, and on what."""
+
+    detectors: Mapping[str, Detector]
+    source: Source
 
 
 @click.command()
-@click.argument("source")
-@click.option("--detectors", default=ALL, show_default=True, metavar="NAME,NAME,...")
-@click.option("--label", metavar="FIELD", help="field that says what is anomalous")
-@click.option("--ignore", multiple=True, metavar="FIELD", help="field that no detector must see")
-@click.option("--time", metavar="FIELD", help="field that holds the event's own time")
-@click.option("--value", metavar="FIELD", help="field of the envelope that holds the event")
-@click.option("--format", type=click.Choice(["jsonl", "csv", "parquet"]), help="of SOURCE")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("comparison.html"),
-    show_default=True,
-    help="the page to write",
-)
-def compare(source: str, detectors: str, report: Path, **given: Any) -> None:
+@click.argument("source", required=False)
+@options(CompareSettings)
+@click.pass_context
+def compare(context: click.Context, /, config: Path | None, **given: Any) -> None:
     """Score and learn the events of SOURCE by several detectors in one pass.
 
     Prints what each found and costs, and writes a page with the agreement of their scores and how
-    their latent spaces form. hst is River's HalfSpaceTrees behind MinMaxScaler, on the fields that
-    are numbers. SOURCE is as in replay; the label of 'shuttle' is known.
+    their latent spaces form. HalfSpaceTrees see the fields that are numbers. SOURCE is as in
+    replay, topics apart; the label of 'shuttle' is known.
     """
     with ExitStack() as stack:
         try:
-            found = _compared(source, detectors, stack, **given)
+            settings = load_as(CompareSettings, said(context, given), config)
+            pin(settings.cpu_capability)
+            contest = _prepared(settings, config, stack)
         except ValueError as error:
             leave(WRONG_USAGE, str(error))
         except KeyboardInterrupt:
+            leave(INTERRUPTED, "interrupted before the first event; nothing was written")
+        try:
+            found = _compared(settings, contest, stack)
+        except (ValueError, OSError) as error:
+            leave(FAILED, f"{error}; nothing was written")
+        except KeyboardInterrupt:
             leave(INTERRUPTED, "interrupted; nothing was written")
-    _tell(found, source, report)
+    _tell(found, settings)
 
 
-def _compared(
-    source: str, names: str, stack: ExitStack, *, format: Any, seed: int, **fields: Any
-) -> Found:
-    # Imported here: torch takes seconds, and wrong options should be told at once.
+def _prepared(settings: CompareSettings, config: Path | None, stack: ExitStack) -> Contest:
+    """Both ends, and between them the detectors; `ValueError` before anything is read."""
+    from stream_dagmm_connectors import places
+    from stream_dagmm_connectors.files import open_source
+
+    report = settings.report
+    page = places.Place("--report", report)
+    places.refuse_shared([*places.read_places(settings.source, config), page])
+    places.refuse_unwritable(report)
+    places.refuse_what_is_no_file(report)
+    if not settings.fresh:
+        places.refuse_to_overwrite(report)
+    source = open_source(settings.source, format=settings.format)
+    stack.callback(source.close)
+    # Only now: torch takes seconds, and a wrong place should be told at once.
+    from stream_dagmm_connectors.detector_names import contestant
+
+    own = settings.detector_options
+    detectors = {
+        name: contestant(name, settings.seed, own.get(name, {})) for name in settings.names
+    }
+    return Contest(detectors, source)
+
+
+def _compared(settings: CompareSettings, contest: Contest, stack: ExitStack) -> Found:
     from rich.console import Console
     from rich.progress import Progress
 
     from stream_dagmm_connectors.comparing import compared
     from stream_dagmm_connectors.decoding import Decoder
-    from stream_dagmm_connectors.files import SHUTTLE_LABEL, open_source
+    from stream_dagmm_connectors.places import ignored, label_of
     from stream_dagmm_connectors.progress import about_how_many
 
-    chosen = {name: detector_of(name, seed) for name in _distinct(names)}
-    if source == "shuttle" and fields["label"] is None:
-        fields["label"] = SHUTTLE_LABEL
-    decoder = Decoder(**fields)
-    opened = open_source(source, format=format)
-    stack.callback(opened.close)
+    decoder = Decoder(
+        label=label_of(settings),
+        ignore=ignored(settings),
+        time=settings.time,
+        value=settings.value,
+    )
     bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-    task = bar.add_task("records", total=about_how_many(Path(source)))
+    task = bar.add_task("records", total=about_how_many(Path(settings.source)))
 
     def watch(counters: Counters) -> None:
         bar.update(task, completed=counters.records)
 
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-dagmm-"))
-    return compared(opened, decoder, chosen, Path(folder), watch)
+    return compared(contest.source, decoder, contest.detectors, Path(folder), watch)
 
 
-def _distinct(names: str) -> list[str]:
-    found = [name.strip().replace("_", "-") for name in names.split(",") if name.strip()]
-    if not found or len(set(found)) < len(found):
-        raise ValueError(f"--detectors must name each detector once, got {names!r}")
-    return found
-
-
-def detector_of(name: str, seed: int) -> Any:
-    """The detector that a name stands for; `ValueError` lists the names there are."""
-    from river import anomaly, compose, preprocessing
-
-    import stream_dagmm
-    from stream_dagmm_connectors.detector_names import DETECTORS
-
-    if name == HALF_SPACE_TREES:
-        numbers = compose.SelectType(int, float)
-        return numbers | preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=seed)
-    kinds = dict(DETECTORS)
-    if name not in kinds:
-        raise ValueError(f"--detectors: got {name!r}, expected some of {ALL}")
-    return getattr(stream_dagmm, kinds[name])(seed=seed)
-
-
-def _tell(found: Found, source: str, report: Path) -> None:
+def _tell(found: Found, settings: CompareSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from stream_dagmm_connectors.report.comparison import COLUMNS, page, table
 
+    source, report = settings.source, settings.report
     if not found.counters.events:
         leave(FAILED, f"{source} holds no event; nothing was written")
     shown = Table("detector", title=f"{source}: {found.counters.events:,} events")

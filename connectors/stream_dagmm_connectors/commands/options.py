@@ -45,6 +45,7 @@ METAVARS = {
     "ignore": "FIELD",
     "time": "FIELD",
     "value": "FIELD",
+    "detectors": "NAME,NAME,...",
     "resume": "DIR",
     "rate": "N|real-time",
     "source_name": "NAME",
@@ -57,11 +58,11 @@ METAVARS = {
 }
 ONLY_IN_FILES = ("source", "detector_options")
 
-Settings = TypeVar("Settings", bound=told.ScoringSettings)
+Settings = TypeVar("Settings", bound=told.ReadingSettings)
 
 
 def options(
-    kind: type[told.ScoringSettings],
+    kind: type[told.ReadingSettings],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Put an option on a command for each field of its settings, and `--config`."""
 
