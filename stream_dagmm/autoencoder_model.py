@@ -11,7 +11,7 @@ from torch import Tensor
 from stream_dagmm import likelihood, networks, training
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.lessons import Lessons
+from stream_dagmm.course import Course
 from stream_dagmm.networks import ExactNetwork, Network
 from stream_dagmm.training import UNIT, Nets, Trained
 
@@ -58,20 +58,16 @@ class Readout(NamedTuple):
 
 
 class AutoencoderModel(NamedTuple):
-    """Scale, memory, networks and the usual squared residuals [D]."""
+    """What was taught, and how rows are scored by it."""
 
     design: Design
-    lessons: Lessons
-    trained: Trained | None
-    spread: Floats | None
-    blocks: int
-    """Blocks that the networks have seen."""
+    course: Course
     prepared: Readout | None = None
 
     @property
     def width(self) -> int:
         """Columns learned."""
-        return self.lessons.width
+        return self.course.lessons.width
 
     def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """No context."""
@@ -79,44 +75,36 @@ class AutoencoderModel(NamedTuple):
 
     def score(self, rows: Floats, contexts: Floats) -> Floats:
         """Scores [B] of rows [B, D]."""
-        standard = self.lessons.standardised(rows)
-        if self.spread is None:
+        standard = self.course.lessons.standardised(rows)
+        if self.course.spread is None:
             return standard.beyond
-        cost = likelihood.row_cost(self._residual(standard.rows), self.spread, likelihood.TAIL)
+        residual = self._residual(standard.rows)
+        cost = likelihood.row_cost(residual, self.course.spread, likelihood.TAIL)
         return np.asarray(cost / rows.shape[1] + standard.beyond)
 
     def learn(
         self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
     ) -> Self:
         """After a block of rows [B, D']."""
-        after = self._replace(lessons=self.lessons.after(rows, is_text))
-        if self.trained is None and len(after.lessons.held) < training.LEAST_ROWS:
-            return after
-        return after._trained(after.lessons.standardised(rows).rows)
+        after = self._replace(course=self.course.after(rows, is_text))
+        return after._taught(rows) if after.course.ready else after
 
-    def _trained(self, block: Floats) -> Self:
-        lessons, width = self.lessons, self.lessons.width
-        random = lessons.random(lessons.age, 1)
-        spread = np.ones(width) if self.spread is None else _grown(self.spread, width)
-        trained = self.trained or Trained.drawn(self.design.sizes(width), random)
+    def _taught(self, rows: Floats) -> Self:
+        course, design, width = self.course, self.design, self.width
+        random, held = course.random(1), course.lessons.held
+        trained = course.trained or Trained.drawn(design.sizes(width), random)
         code = len(trained.nets[0][-1][1])
-        trained = trained.widened([(width, code), (code, width)], random).taught(
-            Objective(self.design, torch.from_numpy(spread), likelihood.TAIL),
-            block,
-            lessons.held,
-            lessons.age,
-            self.design.learning_rate,
-            random,
-        )
-        blocks = self.blocks + 1
-        after = self._replace(trained=trained, spread=spread, blocks=blocks)._readable()
-        residual = after._residual(lessons.held)
-        return after._replace(spread=likelihood.respread(spread, residual, 1.0 / blocks))
+        trained = trained.widened([(width, code), (code, width)], random)
+        loss = Objective(design, torch.from_numpy(course.standing_spread()), likelihood.TAIL)
+        block = course.lessons.standardised(rows).rows
+        course = course.taught(trained, loss, block, held, design.learning_rate, random)
+        after = self._replace(course=course)._readable()
+        return after._replace(course=course.measured(after._residual(held)))
 
     def _readable(self) -> Self:
-        if self.trained is None:
+        if self.course.trained is None:
             return self
-        encoder, decoder = self.trained.nets
+        encoder, decoder = self.course.trained.nets
         exact = training.exact_inwards(encoder), training.exact_outwards(decoder)
         return self._replace(prepared=Readout(*exact))
 
@@ -129,29 +117,17 @@ class AutoencoderModel(NamedTuple):
 
     def to_state(self) -> dict[str, Tree]:
         """Named arrays and plain values."""
-        trained = self.trained.to_state() if self.trained else None
-        changing = {"networks": trained, "spread": self.spread, "blocks": self.blocks}
-        return {**self.lessons.to_state(), **changing}
+        return self.course.to_state()
 
     def restored(self, state: dict[str, Any]) -> Self:
         """This fresh model with a saved state."""
-        trained = Trained.restored(state["networks"]) if state["networks"] else None
-        return self._replace(
-            lessons=self.lessons.restored(state),
-            trained=trained,
-            spread=state["spread"],
-            blocks=state["blocks"],
-        )._readable()
+        return self._replace(course=self.course.restored(state))._readable()
 
     def diagnostics(self) -> dict[str, float | list[float]]:
         """Mean squared reconstruction error of the memory, in squared standard deviations."""
-        if self.trained is None:
+        if self.prepared is None:
             return {}
-        return {"reconstruction": float((self._residual(self.lessons.held) ** 2).mean())}
-
-
-def _grown(spread: Floats, width: int) -> Floats:
-    return np.append(spread, np.ones(width - len(spread)))
+        return {"reconstruction": float((self._residual(self.course.lessons.held) ** 2).mean())}
 
 
 @dataclass(frozen=True)

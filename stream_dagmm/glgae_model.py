@@ -6,16 +6,14 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from stream_dagmm import pairs, scaling, training
+from stream_dagmm import pairing, pairs, training
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.lessons import Lessons
+from stream_dagmm.pairing import Pairs
 from stream_dagmm.pairs import Encoded
 
 Encoding = Literal["exact", "fixed-point", "lower-bound"]
-
-LEAST_VARIANCE = 0.05
-"""Of a column around the points, in squared standard deviations."""
 
 LOG_TWO_PI = float(np.log(2.0 * np.pi))
 
@@ -33,19 +31,6 @@ class Design:
     steps: int
     trusted: float
     learning_rate: float
-
-
-class Pairs(NamedTuple):
-    """What is learned."""
-
-    points: Floats
-    """[K, D] A, in standardised units."""
-    codes: Floats
-    """[K, Z] B"""
-    mass: Floats
-    """[K] decayed sum of r, in events."""
-    variance: Floats
-    """[D] around the points."""
 
 
 class GlgaeModel(NamedTuple):
@@ -140,7 +125,7 @@ class GlgaeModel(NamedTuple):
             after = after._begun()
         else:
             gain, shift = self.lessons.carried(lessons, is_text)
-            after = after._replace(pairs=_moved(self.pairs, gain, shift))
+            after = after._replace(pairs=pairing.moved(self.pairs, gain, shift))
         block = lessons.standardised(rows).rows
         decay = 2.0 ** (-len(rows) / lessons.half_life)
         after = after._taught(block, decay)
@@ -162,7 +147,7 @@ class GlgaeModel(NamedTuple):
         points = ordinary[random.integers(len(ordinary), size=count)]
         if design.learning_rate == 0.0:
             points = random.normal(size=points.shape)
-        codes = _spread(random.normal(size=(count, design.latent)), design.spread)
+        codes = pairing.spread_to(random.normal(size=(count, design.latent)), design.spread)
         start = Pairs(points, codes, np.ones(count), np.full(self.width, 0.5))
         return self._replace(pairs=start)
 
@@ -179,10 +164,12 @@ class GlgaeModel(NamedTuple):
         log_e = pairs.log_kernel(z, standing.codes)
         r = pairs.shares(log_p + log_e)
         if design.learning_rate > 0.0:
-            standing = _with_points(standing, rows, r, decay)
+            standing = pairing.with_points(standing, rows, r, decay)
             q = np.exp(log_e - pairs.log_normaliser(log_e, design.background)[:, None])
-            standing = _with_codes(standing, z, r - q, r.sum(axis=0), design)
-        return self._replace(pairs=_with_variance(standing, rows, r, decay))
+            standing = pairing.with_codes(
+                standing, z, r - q, r.sum(axis=0), design.learning_rate, design.spread
+            )
+        return self._replace(pairs=pairing.with_variance(standing, rows, r, decay))
 
     def _trusted(self, rows: Floats) -> int:
         return max(1, round(self.design.trusted * len(rows)))
@@ -206,49 +193,3 @@ class GlgaeModel(NamedTuple):
             "converged": float(self.encoded(self.lessons.held).converged.mean()),
             "component_weights": (self.pairs.mass / self.pairs.mass.sum()).tolist(),
         }
-
-
-def _spread(codes: Floats, spread: float) -> Floats:
-    """Codes [K, Z] around 0 with this root mean square."""
-    centred = codes - codes.mean(axis=0)
-    size = float(np.sqrt((centred**2).mean()))
-    return np.asarray(centred * (spread / size)) if size > 0.0 else centred
-
-
-def _moved(standing: Pairs, gain: Floats, shift: Floats) -> Pairs:
-    """The pairs in the units that columns have now; new columns begin at the shift."""
-    added = len(gain) - standing.points.shape[1]
-    points = np.pad(standing.points, ((0, 0), (0, added))) * gain + shift
-    old = np.append(standing.variance, np.full(added, 0.5))
-    variance = np.where(gain > 0.0, old * gain**2, old)
-    return standing._replace(
-        points=np.clip(points, -scaling.CLIP, scaling.CLIP),
-        variance=np.clip(variance, LEAST_VARIANCE, scaling.CLIP**2),
-    )
-
-
-def _with_points(standing: Pairs, rows: Floats, r: Floats, decay: float) -> Pairs:
-    incoming = r.sum(axis=0)
-    mass = decay * standing.mass + incoming
-    toward = r.T @ rows - incoming[:, None] * standing.points
-    points = standing.points + toward / np.maximum(mass, 1e-12)[:, None]
-    return standing._replace(points=points, mass=mass)
-
-
-def _with_codes(
-    standing: Pairs, z: Floats, weights: Floats, incoming: Floats, design: Design
-) -> Pairs:
-    """A step of B up the gradient of L_2, 2 (r_k - q_k) (z - B_k), per event of each pair."""
-    slope = 2.0 * (weights.T @ z - weights.sum(axis=0)[:, None] * standing.codes)
-    step = slope / (incoming[:, None] + 1.0)
-    codes = standing.codes + design.learning_rate * np.clip(step, -1.0, 1.0)
-    return standing._replace(codes=_spread(codes, design.spread))
-
-
-def _with_variance(standing: Pairs, rows: Floats, r: Floats, decay: float) -> Pairs:
-    squares = np.zeros(rows.shape[1])
-    for share, point in zip(r.T, standing.points, strict=True):
-        squares += share @ (rows - point) ** 2
-    observed = squares / len(rows) + LEAST_VARIANCE
-    part = max(0.05, 1.0 - decay)
-    return standing._replace(variance=standing.variance + part * (observed - standing.variance))

@@ -9,17 +9,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stream_dagmm import (
-    information,
-    likelihood,
-    mixture_prior,
-    networks,
-    training,
-    variation,
-)
+from stream_dagmm import information, likelihood, mixture_prior, networks, training, variation
 from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.lessons import Lessons
+from stream_dagmm.course import Course
 from stream_dagmm.levels import Level
 from stream_dagmm.likelihood import Law
 from stream_dagmm.mixture_prior import Readout
@@ -93,25 +86,21 @@ class Design:
 
 
 class GmvaeModel(NamedTuple):
-    """Scale, memory, networks, the usual squared residuals [D] and the noise [L, X + W]."""
+    """What was taught, the noise [L, X + W], and how rows are scored by them."""
 
     design: Design
-    lessons: Lessons
-    trained: Trained | None
-    spread: Floats | None
-    blocks: int
-    """Blocks that the networks have seen."""
-    noise: Floats | None
+    course: Course
     level: Level
     """Of the scores, for noticing a drift."""
-    sightings: float
+    sightings: float = 0.0
     """Effective sample size since the beginning or the last drift, in events."""
+    noise: Floats | None = None
     prepared: Readout | None = None
 
     @property
     def width(self) -> int:
         """Columns learned."""
-        return self.lessons.width
+        return self.course.lessons.width
 
     def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """No context."""
@@ -119,16 +108,12 @@ class GmvaeModel(NamedTuple):
 
     def score(self, rows: Floats, contexts: Floats) -> Floats:
         """Scores [B] of rows [B, D]."""
-        standard = self.lessons.standardised(rows)
-        if self.spread is None or self.prepared is None or self.noise is None:
+        standard, spread = self.course.lessons.standardised(rows), self.course.spread
+        if spread is None or self.prepared is None or self.noise is None:
             return standard.beyond
+        design, seen = self.design, self.design.seen(standard.rows)
         bound = mixture_prior.log_density(
-            self.prepared,
-            self.spread,
-            self.noise,
-            self.design.seen(standard.rows),
-            self.design.clusters,
-            self.design.tail,
+            self.prepared, spread, self.noise, seen, design.clusters, design.tail
         )
         return np.asarray(standard.beyond - bound)
 
@@ -136,7 +121,7 @@ class GmvaeModel(NamedTuple):
         """p(z|x, w) [B, K] of rows [B, D]; all in cluster 0 when cold."""
         if self.prepared is None:
             return np.tile(np.eye(1, self.design.clusters), (len(rows), 1))
-        seen = self.design.seen(self.lessons.standardised(rows).rows)
+        seen = self.design.seen(self.course.lessons.standardised(rows).rows)
         return mixture_prior.memberships(self.prepared, seen, self.design.clusters)
 
     def centres(self) -> Floats:
@@ -152,50 +137,48 @@ class GmvaeModel(NamedTuple):
         """After a block of rows [B, D'] with their scores [B], NaN where not known."""
         if np.isnan(scores).any():
             scores = self.score(rows[:, : self.width], contexts)
-        after = self._replace(lessons=self.lessons.after(rows, is_text))
-        if self.trained is None and len(after.lessons.held) < training.LEAST_ROWS:
+        after = self._replace(course=self.course.after(rows, is_text))
+        if not after.course.ready:
             return after
-        watched = after._watched(scores) if self.trained else after
-        return watched._taught(watched.lessons.standardised(rows).rows)
+        watched = after._watched(scores) if self.course.trained else after
+        return watched._taught(rows)
 
     def _watched(self, scores: Floats) -> Self:
         """After the scores [B] of a block: a drift begins the annealing anew."""
         kept = np.sort(scores)[: max(1, round(self.design.trusted * len(scores)))]
-        grown = self.sightings * 2.0 ** (-len(scores) / self.lessons.half_life) + len(scores)
+        grown = self.sightings * 2.0 ** (-len(scores) / self.course.lessons.half_life) + len(scores)
         if np.median(scores) > self.level.above(DRIFTED):
-            return self._replace(level=unsettled(self.lessons.half_life), sightings=0.0)
+            return self._replace(level=unsettled(self.course.lessons.half_life), sightings=0.0)
         return self._replace(level=self.level.after(kept), sightings=grown)
 
-    def _taught(self, block: Floats) -> Self:
-        lessons, width, design = self.lessons, self.lessons.width, self.design
-        random = lessons.random(lessons.age, 1)
-        old = np.empty(0) if self.spread is None else self.spread
-        spread = np.append(old, np.ones(width - len(old)))
-        trained = self.trained or design.drawn(width, random)
+    def _taught(self, rows: Floats) -> Self:
+        course, design = self.course, self.design
+        random, lessons = course.random(1), course.lessons
+        block, held = (design.seen(r) for r in (lessons.standardised(rows).rows, lessons.held))
+        trained = self._networks(len(rows), random)
+        spread = torch.from_numpy(course.standing_spread())
+        loss = Objective(design, spread, design.warmth(self.sightings))
+        course = course.taught(trained, loss, block, held, design.learning_rate, random)
+        latent, w = (len(net[0][0]) for net in (trained.nets[3], trained.nets[2]))
+        noise = variation.noise_table(design.samples, latent + w, course.random(2))
+        after = self._replace(course=course, noise=noise)._readable()
+        return after._replace(course=course.measured(after._residual(held), design.trusted))
+
+    def _networks(self, block: int, random: np.random.Generator) -> Trained:
+        """As wide as the columns, and begun anew where a young stream has doubled with a block."""
+        course, design, width = self.course, self.design, self.width
+        trained = course.trained or design.drawn(width, random)
         shapes = [(len(net[0][0]), len(net[-1][1])) for net in trained.nets]
         (_, x), (_, w), prior, (latent, _) = shapes
         trained = trained.widened([(width, x), (width, w), prior, (latent, width)], random)
-        if design.learning_rate > 0.0 and training.doubled(lessons.age, len(block)):
-            trained = design.gathered(trained, lessons.held, lessons.random(lessons.age, 3))
-        trained = trained.taught(
-            Objective(design, torch.from_numpy(spread), design.warmth(self.sightings)),
-            design.seen(block),
-            design.seen(lessons.held),
-            lessons.age,
-            design.learning_rate,
-            random,
-        )
-        blocks, table = self.blocks + 1, lessons.random(lessons.age, 2)
-        noise = variation.noise_table(design.samples, latent + w // 2, table)
-        after = self._replace(trained=trained, blocks=blocks, noise=noise)._readable()
-        residual = after._residual(design.seen(lessons.held))
-        usual = likelihood.respread(spread, residual, 1.0 / blocks, design.trusted)
-        return after._replace(spread=usual)
+        if design.learning_rate > 0.0 and training.doubled(course.lessons.age, block):
+            return design.gathered(trained, course.lessons.held, course.random(3))
+        return trained
 
     def _readable(self) -> Self:
-        if self.trained is None:
+        if self.course.trained is None:
             return self
-        return self._replace(prepared=mixture_prior.readout(self.trained.nets))
+        return self._replace(prepared=mixture_prior.readout(self.course.trained.nets))
 
     def _residual(self, rows: Floats) -> Floats:
         """Reconstruction errors [B, D] of standardised rows, by a sample of x each."""
@@ -208,27 +191,16 @@ class GmvaeModel(NamedTuple):
 
     def to_state(self) -> dict[str, Tree]:
         """Named arrays and plain values."""
-        return {
-            **self.lessons.to_state(),
-            "networks": self.trained.to_state() if self.trained else None,
-            "spread": self.spread,
-            "blocks": self.blocks,
-            "noise": self.noise,
-            "level": list(self.level),
-            "sightings": self.sightings,
-        }
+        changing = {"noise": self.noise, "level": list(self.level), "sightings": self.sightings}
+        return {**self.course.to_state(), **changing}
 
     def restored(self, state: dict[str, Any]) -> Self:
         """This fresh model with a saved state."""
-        trained = Trained.restored(state["networks"]) if state["networks"] else None
         return self._replace(
-            lessons=self.lessons.restored(state),
-            trained=trained,
-            spread=state["spread"],
-            blocks=state["blocks"],
-            noise=state["noise"],
+            course=self.course.restored(state),
             level=Level(*state["level"]),
             sightings=state["sightings"],
+            noise=state["noise"],
         )._readable()
 
     def diagnostics(self) -> dict[str, float | list[float]]:
@@ -238,8 +210,8 @@ class GmvaeModel(NamedTuple):
         weight of the z-prior term."""
         if self.prepared is None:
             return {}
-        residual = self._residual(self.design.seen(self.lessons.held))
-        shares = self.memberships(self.lessons.memory.rows)
+        residual = self._residual(self.design.seen(self.course.lessons.held))
+        shares = self.memberships(self.course.lessons.memory.rows)
         usage = np.bincount(shares.argmax(axis=1), minlength=self.design.clusters) / len(shares)
         whole, each = (information.entropy(torch.from_numpy(s)) for s in (shares.mean(0), shares))
         return {

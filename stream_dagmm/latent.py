@@ -101,7 +101,9 @@ def _of_autoencoder(model: AutoencoderModel, rows: Floats) -> Latent | None:
     """Codes; nothing says how they lie."""
     if model.prepared is None:
         return None
-    codes = networks.exact_forward(model.prepared.encoder, model.lessons.standardised(rows).rows)
+    codes = networks.exact_forward(
+        model.prepared.encoder, model.course.lessons.standardised(rows).rows
+    )
     none = np.zeros((0, codes.shape[1]))
     return _diagonal(codes, none, none)
 
@@ -110,7 +112,9 @@ def _of_vae(model: VaeModel, rows: Floats) -> Latent | None:
     """Means of q(z|x), and the prior."""
     if model.prepared is None:
         return None
-    outputs = networks.exact_forward(model.prepared.encoder, model.lessons.standardised(rows).rows)
+    outputs = networks.exact_forward(
+        model.prepared.encoder, model.course.lessons.standardised(rows).rows
+    )
     codes = variation.exact_moments(outputs)[0]
     return _diagonal(codes, np.zeros((1, codes.shape[1])), np.ones((1, codes.shape[1])))
 
@@ -119,7 +123,7 @@ def _of_gmvae(model: GmvaeModel, rows: Floats) -> Latent | None:
     """Means of q(x|y), and p(x|w, z) at w = 0, weighted by the events' memberships."""
     if model.prepared is None:
         return None
-    seen = model.design.seen(model.lessons.standardised(rows).rows)
+    seen = model.design.seen(model.course.lessons.standardised(rows).rows)
     codes = mixture_prior.posterior(model.prepared.to_x, seen)[0]
     mean, variance = mixture_prior.central_clusters(model.prepared, model.design.clusters)
     memberships = mixture_prior.memberships(model.prepared, seen, model.design.clusters)

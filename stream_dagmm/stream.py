@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 from river import base
 
-from stream_dagmm import checkpoint, explanation
+from stream_dagmm import arguments, checkpoint, explanation
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.events import Event, Events, as_events, listed, present
-from stream_dagmm.features import Columns, widened
+from stream_dagmm.features import MOST_FEATURES, Columns, widened
 
 STATE_FORMAT = 1
 """Version of what `to_state` returns; every released one is read or refused with the way out."""
@@ -54,6 +54,9 @@ class Model(Protocol):
     def to_state(self) -> dict[str, checkpoint.Tree]:
         """Named arrays and plain values."""
 
+    def restored(self, state: dict[str, Any]) -> Self:
+        """This fresh model with a saved state."""
+
     def diagnostics(self) -> dict[str, float | list[float]]:
         """What a learning curve shows, by name."""
 
@@ -84,18 +87,24 @@ class Glance(NamedTuple):
 class BlockDetector(base.AnomalyDetector):
     """A River anomaly detector around a `Model`.
 
-    A subclass names its arguments, builds the model that knows nothing (`_fresh`) and reads one
-    back (`_restored`); nothing else.
+    A subclass names its arguments and builds the model that knows nothing (`_fresh`); nothing else.
     """
 
+    half_life: float
     batch_size: int
     max_features: int
+    seed: int
     growth: float = 1.0
     """Length of a block at most, as a share of the events before it: at 1, blocks double."""
     own_measures: int = 0
     """Columns at the start of a context that were measured of the row itself; NaN where not."""
 
-    def _begin(self) -> None:
+    def _begin(self, half_life: float, batch_size: int, max_features: int, seed: int) -> None:
+        """Keeps what every detector is told, and knows nothing yet."""
+        self.half_life = arguments.positive(half_life=half_life)
+        self.batch_size = arguments.at_least(1, batch_size=batch_size)
+        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
+        self.seed = arguments.at_least(0, seed=seed)
         self._columns = Columns(self.max_features)
         self._model: Model = self._fresh()
         self._context = np.empty(0)
@@ -104,9 +113,6 @@ class BlockDetector(base.AnomalyDetector):
         self._learned = 0
 
     def _fresh(self) -> Model:
-        raise NotImplementedError
-
-    def _restored(self, state: dict[str, checkpoint.Tree]) -> Model:
         raise NotImplementedError
 
     @property
@@ -240,7 +246,7 @@ class BlockDetector(base.AnomalyDetector):
         self._columns.restore(keys, state["overflowed"])
         if state["block_rows"].shape[1] != self._columns.width:
             raise ValueError(f"rows of {state['block_rows'].shape[1]} columns wait")
-        self._model = self._restored(state["model"])
+        self._model = self._fresh().restored(state["model"])
         self._context = state["context"]
         rows = [state["block_rows"]] if len(state["block_rows"]) else []
         contexts = [state["block_contexts"]] if rows else []

@@ -11,7 +11,7 @@ from torch import Tensor
 from stream_dagmm import information, likelihood, networks, training, variation
 from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.lessons import Lessons
+from stream_dagmm.course import Course
 from stream_dagmm.networks import ExactNetwork
 from stream_dagmm.training import UNIT, Nets, Trained
 
@@ -45,21 +45,17 @@ class Readout(NamedTuple):
 
 
 class VaeModel(NamedTuple):
-    """Scale, memory, networks, the usual squared residuals [D] and the noise [L, Z]."""
+    """What was taught, the noise [L, Z], and how rows are scored by them."""
 
     design: Design
-    lessons: Lessons
-    trained: Trained | None
-    spread: Floats | None
-    blocks: int
-    """Blocks that the networks have seen."""
-    noise: Floats | None
+    course: Course
+    noise: Floats | None = None
     prepared: Readout | None = None
 
     @property
     def width(self) -> int:
         """Columns learned."""
-        return self.lessons.width
+        return self.course.lessons.width
 
     def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """No context."""
@@ -67,46 +63,37 @@ class VaeModel(NamedTuple):
 
     def score(self, rows: Floats, contexts: Floats) -> Floats:
         """Scores [B] of rows [B, D]."""
-        standard = self.lessons.standardised(rows)
-        if self.spread is None or self.prepared is None or self.noise is None:
+        standard, spread = self.course.lessons.standardised(rows), self.course.spread
+        if spread is None or self.prepared is None or self.noise is None:
             return standard.beyond
-        bound = log_density(self.prepared, self.spread, self.noise, standard.rows, self.design.tail)
+        bound = log_density(self.prepared, spread, self.noise, standard.rows, self.design.tail)
         return np.asarray(standard.beyond - bound)
 
     def learn(
         self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
     ) -> Self:
         """After a block of rows [B, D']."""
-        after = self._replace(lessons=self.lessons.after(rows, is_text))
-        if self.trained is None and len(after.lessons.held) < training.LEAST_ROWS:
-            return after
-        return after._trained(after.lessons.standardised(rows).rows)
+        after = self._replace(course=self.course.after(rows, is_text))
+        return after._taught(rows) if after.course.ready else after
 
-    def _trained(self, block: Floats) -> Self:
-        lessons, width = self.lessons, self.lessons.width
-        random = lessons.random(lessons.age, 1)
-        old = np.empty(0) if self.spread is None else self.spread
-        spread = np.append(old, np.ones(width - len(old)))
-        trained = self.trained or Trained.drawn(self.design.sizes(width), random)
+    def _taught(self, rows: Floats) -> Self:
+        course, design, width = self.course, self.design, self.width
+        random, held = course.random(1), course.lessons.held
+        trained = course.trained or Trained.drawn(design.sizes(width), random)
         latent = len(trained.nets[1][0][0])
-        trained = trained.widened([(width, 2 * latent), (latent, width)], random).taught(
-            Objective(self.design.kl_weight, torch.from_numpy(spread), self.design.tail),
-            block,
-            lessons.held,
-            lessons.age,
-            self.design.learning_rate,
-            random,
-        )
-        blocks = self.blocks + 1
-        noise = variation.noise_table(self.design.samples, latent, lessons.random(lessons.age, 2))
-        after = self._replace(trained=trained, blocks=blocks, noise=noise)._readable()
-        residual = after._residual(lessons.held)
-        return after._replace(spread=likelihood.respread(spread, residual, 1.0 / blocks))
+        trained = trained.widened([(width, 2 * latent), (latent, width)], random)
+        spread = torch.from_numpy(course.standing_spread())
+        loss = Objective(design.kl_weight, spread, design.tail)
+        block = course.lessons.standardised(rows).rows
+        course = course.taught(trained, loss, block, held, design.learning_rate, random)
+        noise = variation.noise_table(design.samples, latent, course.random(2))
+        after = self._replace(course=course, noise=noise)._readable()
+        return after._replace(course=course.measured(after._residual(held)))
 
     def _readable(self) -> Self:
-        if self.trained is None:
+        if self.course.trained is None:
             return self
-        encoder, decoder = self.trained.nets
+        encoder, decoder = self.course.trained.nets
         exact = training.exact_inwards(encoder), training.exact_outwards(decoder)
         return self._replace(prepared=Readout(*exact))
 
@@ -122,34 +109,23 @@ class VaeModel(NamedTuple):
 
     def to_state(self) -> dict[str, Tree]:
         """Named arrays and plain values."""
-        return {
-            **self.lessons.to_state(),
-            "networks": self.trained.to_state() if self.trained else None,
-            "spread": self.spread,
-            "blocks": self.blocks,
-            "noise": self.noise,
-        }
+        return {**self.course.to_state(), "noise": self.noise}
 
     def restored(self, state: dict[str, Any]) -> Self:
         """This fresh model with a saved state."""
-        trained = Trained.restored(state["networks"]) if state["networks"] else None
-        return self._replace(
-            lessons=self.lessons.restored(state),
-            trained=trained,
-            spread=state["spread"],
-            blocks=state["blocks"],
-            noise=state["noise"],
-        )._readable()
+        course = self.course.restored(state)
+        return self._replace(course=course, noise=state["noise"])._readable()
 
     def diagnostics(self) -> dict[str, float | list[float]]:
         """Of the memory: mean squared reconstruction error, in squared standard deviations, and the
         information that each dimension of z holds, in nats."""
         if self.prepared is None:
             return {}
-        mean, log_variance = map(torch.from_numpy, _posterior(self.prepared, self.lessons.held))
+        rows = self.course.lessons.held
+        mean, log_variance = map(torch.from_numpy, _posterior(self.prepared, rows))
         held = information.from_standard(mean[:, :, None], log_variance[:, :, None])
         return {
-            "reconstruction": float((self._residual(self.lessons.held) ** 2).mean()),
+            "reconstruction": float((self._residual(rows) ** 2).mean()),
             "information": held.mean(dim=0).tolist(),
         }
 

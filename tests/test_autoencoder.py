@@ -98,9 +98,9 @@ def test_sparsity_and_contraction_do_what_their_names_say() -> None:
         return detector._model
 
     def code_and_slope(model: AutoencoderModel) -> tuple[float, float]:
-        assert model.trained is not None
-        read = torch.from_numpy(model.lessons.held) / 4.0
-        encoder, _ = model.trained.nets
+        assert model.course.trained is not None
+        read = torch.from_numpy(model.course.lessons.held) / 4.0
+        encoder, _ = model.course.trained.nets
         size = networks.forward(encoder, read).abs().mean()
         return float(size), float(jacobian(encoder, read).square().mean())
 

@@ -88,8 +88,8 @@ def test_more_samples_bound_the_density_more_tightly() -> None:
     model = detector._model
     assert isinstance(model, VaeModel)
     assert model.prepared is not None
-    assert model.spread is not None
-    prepared, spread, held = model.prepared, model.spread, model.lessons.held
+    assert model.course.spread is not None
+    prepared, spread, held = model.prepared, model.course.spread, model.course.lessons.held
 
     def bound(samples: int) -> float:
         tables = (variation.noise_table(samples, 2, generator(seed)) for seed in range(20))

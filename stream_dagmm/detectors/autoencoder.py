@@ -5,8 +5,7 @@ from typing import Any
 
 from stream_dagmm import arguments
 from stream_dagmm.autoencoder_model import AutoencoderModel, Design
-from stream_dagmm.features import MOST_FEATURES
-from stream_dagmm.lessons import Lessons
+from stream_dagmm.course import Course
 from stream_dagmm.stream import BlockDetector
 
 
@@ -83,11 +82,7 @@ class StreamAutoencoder(BlockDetector):
         self.sparsity = arguments.not_negative(sparsity=sparsity)
         self.contraction = arguments.not_negative(contraction=contraction)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
-        self.half_life = arguments.positive(half_life=half_life)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self.seed = arguments.at_least(0, seed=seed)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -103,7 +98,4 @@ class StreamAutoencoder(BlockDetector):
             contraction=self.contraction,
             learning_rate=self.learning_rate,
         )
-        return AutoencoderModel(design, Lessons.fresh(self.half_life, self.seed), None, None, 0)
-
-    def _restored(self, state: dict[str, Any]) -> AutoencoderModel:
-        return self._fresh().restored(state)
+        return AutoencoderModel(design, Course.fresh(self.half_life, self.seed))

@@ -6,7 +6,6 @@ from typing import Any, cast
 from stream_dagmm import arguments
 from stream_dagmm.dagmm_model import MEASURED, DagmmModel
 from stream_dagmm.events import listed
-from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.nets import Design
 from stream_dagmm.stream import BlockDetector
 
@@ -87,9 +86,6 @@ class StreamDAGMM(BlockDetector):
         faithful: bool = False,
         max_features: int = 512,
     ) -> None:
-        self.seed = arguments.at_least(0, seed=seed)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.half_life = arguments.positive(half_life=half_life)
         self.n_components = arguments.at_least(1, n_components=n_components)
         self.hidden = hidden
         self.latent = None if latent is None else arguments.at_least(1, latent=latent)
@@ -98,8 +94,7 @@ class StreamDAGMM(BlockDetector):
         self.faithful = arguments.flag(faithful=faithful)
         # Short blocks while every event is news. The paper's networks need long ones to learn.
         self.growth = 1.0 if self.faithful else 0.2
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -130,6 +125,3 @@ class StreamDAGMM(BlockDetector):
             seed=self.seed,
         )
         return DagmmModel.fresh(design, self.floor)
-
-    def _restored(self, state: dict[str, Any]) -> DagmmModel:
-        return self._fresh().restored(state)

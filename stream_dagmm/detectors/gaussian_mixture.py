@@ -10,7 +10,6 @@ from stream_dagmm import arguments, buffers, mixture, scaling
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.buffers import Reservoir
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.mixture import Mixture, Readout
 from stream_dagmm.scaling import Scale
 from stream_dagmm.stream import BlockDetector
@@ -66,11 +65,7 @@ class GaussianMixture(BlockDetector):
         seed: int = 0,
     ) -> None:
         self.n_components = arguments.at_least(1, n_components=n_components)
-        self.half_life = arguments.positive(half_life=half_life)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self.seed = arguments.at_least(0, seed=seed)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -79,9 +74,6 @@ class GaussianMixture(BlockDetector):
 
     def _fresh(self) -> "MixtureModel":
         return MixtureModel.fresh(self.n_components, self.half_life, self.seed)
-
-    def _restored(self, state: dict[str, Any]) -> "MixtureModel":
-        return self._fresh().restored(state)
 
 
 class MixtureModel(NamedTuple):

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from stream_dagmm import arguments
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.events import as_events
-from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.glgae_model import Design, Encoding, GlgaeModel
 from stream_dagmm.lessons import Lessons
 from stream_dagmm.pairs import Encoded
@@ -102,11 +101,7 @@ class StreamGLGAE(BlockDetector):
         self.steps = arguments.at_least(1, steps=steps)
         self.trusted = arguments.share(trusted=trusted)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
-        self.half_life = arguments.positive(half_life=half_life)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self.seed = arguments.at_least(0, seed=seed)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -164,6 +159,3 @@ class StreamGLGAE(BlockDetector):
             self.learning_rate,
         )
         return GlgaeModel(design, Lessons.fresh(self.half_life, self.seed), None)
-
-    def _restored(self, state: dict[str, Any]) -> GlgaeModel:
-        return self._fresh().restored(state)

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_dagmm import arguments
+from stream_dagmm.course import Course
 from stream_dagmm.events import as_events
-from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.gmvae_model import Design, GmvaeModel, unsettled
-from stream_dagmm.lessons import Lessons
 from stream_dagmm.likelihood import TRUSTED, Law
 from stream_dagmm.stream import BlockDetector
 
@@ -121,11 +120,7 @@ class StreamGMVAE(BlockDetector):
         self.samples = arguments.at_least(1, samples=samples)
         self.trusted = None if trusted is None else arguments.share(trusted=trusted)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
-        self.half_life = arguments.positive(half_life=half_life)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self.seed = arguments.at_least(0, seed=seed)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -144,7 +139,7 @@ class StreamGMVAE(BlockDetector):
     def centres(self) -> list[dict[str, float]]:
         """The numeric features of the event that each cluster stands for, decoded from the mean of
         p(x | w = 0, z); none when cold, or where columns are Bernoulli."""
-        return self._columns.decode(self._gmvae.lessons.in_own_units(self._gmvae.centres()))
+        return self._columns.decode(self._gmvae.course.lessons.in_own_units(self._gmvae.centres()))
 
     @property
     def _gmvae(self) -> GmvaeModel:
@@ -175,8 +170,5 @@ class StreamGMVAE(BlockDetector):
             trusted=usual if self.trusted is None else self.trusted,
             learning_rate=self.learning_rate,
         )
-        lessons = Lessons.fresh(self.half_life, self.seed)
-        return GmvaeModel(design, lessons, None, None, 0, None, unsettled(self.half_life), 0.0)
-
-    def _restored(self, state: dict[str, Any]) -> GmvaeModel:
-        return self._fresh().restored(state)
+        course = Course.fresh(self.half_life, self.seed)
+        return GmvaeModel(design, course, unsettled(self.half_life))

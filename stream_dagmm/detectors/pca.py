@@ -9,7 +9,6 @@ import numpy.typing as npt
 from stream_dagmm import arguments, principal_axes
 from stream_dagmm.arithmetic import Floats, on_column_grid
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.features import MOST_FEATURES
 from stream_dagmm.lessons import Lessons
 from stream_dagmm.principal_axes import RANK, Axes
 from stream_dagmm.stream import BlockDetector
@@ -95,13 +94,9 @@ class StreamPCA(BlockDetector):
         self.n_components = (
             None if n_components is None else arguments.between(1, RANK, n_components=n_components)
         )
-        self.half_life = arguments.positive(half_life=half_life)
         self.trusted = arguments.share(trusted=trusted)
         self.random_axes = arguments.flag(random_axes=random_axes)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self.seed = arguments.at_least(0, seed=seed)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -112,9 +107,6 @@ class StreamPCA(BlockDetector):
         lessons = Lessons.fresh(self.half_life, self.seed)
         design = Design(self.n_components, self.trusted, self.random_axes)
         return PcaModel(design, lessons, principal_axes.fresh(), None)
-
-    def _restored(self, state: dict[str, Any]) -> "PcaModel":
-        return self._fresh().restored(state)
 
 
 class Design(NamedTuple):

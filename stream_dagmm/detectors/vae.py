@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from stream_dagmm import arguments
-from stream_dagmm.features import MOST_FEATURES
-from stream_dagmm.lessons import Lessons
+from stream_dagmm.course import Course
 from stream_dagmm.likelihood import TAIL
 from stream_dagmm.stream import BlockDetector
 from stream_dagmm.vae_model import Design, VaeModel
@@ -84,11 +83,7 @@ class StreamVAE(BlockDetector):
         self.likelihood = likelihood
         self.samples = arguments.at_least(1, samples=samples)
         self.learning_rate = arguments.not_negative(learning_rate=learning_rate)
-        self.half_life = arguments.positive(half_life=half_life)
-        self.batch_size = arguments.at_least(1, batch_size=batch_size)
-        self.max_features = arguments.between(1, MOST_FEATURES, max_features=max_features)
-        self.seed = arguments.at_least(0, seed=seed)
-        self._begin()
+        self._begin(half_life, batch_size, max_features, seed)
 
     @classmethod
     def _unit_test_params(cls) -> Any:
@@ -99,7 +94,4 @@ class StreamVAE(BlockDetector):
         hidden = None if self.hidden is None else arguments.widths(hidden=self.hidden)
         tail = TAIL if self.likelihood == "student_t" else math.inf
         design = Design(hidden, self.latent, self.kl_weight, tail, self.samples, self.learning_rate)
-        return VaeModel(design, Lessons.fresh(self.half_life, self.seed), None, None, 0, None)
-
-    def _restored(self, state: dict[str, Any]) -> VaeModel:
-        return self._fresh().restored(state)
+        return VaeModel(design, Course.fresh(self.half_life, self.seed))

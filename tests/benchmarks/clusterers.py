@@ -129,10 +129,10 @@ def log_volume(detector: BlockDetector) -> float:
     of the detector's, and the density of column 0, the count of unknown features, at its 0."""
     model = detector._model
     tail = model.design.tail if isinstance(model, GmvaeModel) else None
-    if not isinstance(model, GmvaeModel) or model.spread is None or tail is None:
+    if not isinstance(model, GmvaeModel) or model.course.spread is None or tail is None:
         raise TypeError(f"the detector must be a StreamGMVAE that learned numbers, got {model!r}")
-    units = float(np.log(scaling.deviation(model.lessons.scale)[1:]).sum())
-    return units - likelihood.constant(model.spread[:1], tail)
+    units = float(np.log(scaling.deviation(model.course.lessons.scale)[1:]).sum())
+    return units - likelihood.constant(model.course.spread[:1], tail)
 
 
 def values(events: list[dict[str, float]]) -> Floats:
