@@ -41,8 +41,8 @@ class StreamGMVAE(BlockDetector):
         off.
     warm_up
         Events, by effective sample size, until the z-prior term has its full weight; counted anew
-        after a drift. 0 switches the annealing off. What both remedies are worth against a collapse
-        of the clusters: `tests.benchmarks.collapse`.
+        after a drift. 0 switches the annealing off. It prevents a collapse of the clusters that the
+        bound does not ask for, the cut-off also one that it does: `tests.benchmarks.collapse`.
     likelihood
         y | x in each column: "gaussian"; "student_t" (of 5 degrees of freedom), under which one
         column that is absurdly wrong does not outshout many that are wrong; or "bernoulli", by
