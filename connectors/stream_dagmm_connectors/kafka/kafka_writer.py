@@ -7,12 +7,13 @@ id ends that transaction before anything else.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownError
 
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
@@ -115,7 +116,10 @@ class KafkaWriter:
         fenced producer says nothing elsewhere."""
         sent, self._sent = self._sent, []
         try:
-            self._producer.flush(timeout=self._answer_s)
+            # It loses sight of a batch that the broker found too large and that was parted; the
+            # answers of its records tell which of them is.
+            with contextlib.suppress(UnknownError):
+                self._producer.flush(timeout=self._answer_s)
             offsets = [future.get(timeout=self._answer_s).offset for future in sent]
         except KafkaError as error:
             raise _of(self._behind(error), Aborted) from error

@@ -238,6 +238,36 @@ def test_a_new_writer_of_the_same_id_fences_the_old_one(
     assert [r.value for r in take(reader, place, 1)] == [b"1"]
 
 
+def test_nothing_that_a_fenced_writer_still_sends_arrives(
+    clients: Clients, reader: Reader, place: Place
+) -> None:
+    name = f"clients-{next(NUMBERS)}"
+    old, new = clients.writer(name), clients.writer(name)
+    old.start()
+    old.begin()
+    old.send([record(place, 0)])
+    old.settle()
+    new.start()
+    with pytest.raises(Aborted):
+        old.send([record(place, n) for n in range(1, 500)])
+        old.settle()
+    old.close()
+    put(new, [record(place, 500)])
+    new.close()
+    begin(reader, place)
+    assert [r.value for r in take(reader, place, 1)] == [b"500"]
+
+
+def test_records_of_many_requests_come_whole_and_in_order(
+    reader: Reader, writer: Writer, place: Place
+) -> None:
+    sent = [record(place, n, headers=(("n", b"%d" % n),), key=b"x" * 1_000) for n in range(2_000)]
+    assert put(writer, sent) == [*range(2_000)]
+    begin(reader, place)
+    got = take(reader, place, 2_000)
+    assert [(r.value, tuple(r.headers)) for r in got] == [(r.value, r.headers) for r in sent]
+
+
 def test_an_offset_that_the_log_never_had_is_told(reader: Reader, place: Place) -> None:
     begin(reader, place, 1_000)
     with pytest.raises(OutOfRange):
@@ -266,11 +296,12 @@ def test_a_record_that_is_too_large_and_a_partition_that_is_not_there_are_fatal(
     clients: Clients, topic: Callable[..., str]
 ) -> None:
     small = topic(max_message_bytes="200")
-    for bad in (record(Place(small, 0), 0, value=b"x" * 1_000), record(Place(small, 7), 0)):
+    here, large = record(Place(small, 0), 0), record(Place(small, 0), 1, value=b"x" * 1_000)
+    for bad in ([large], [here, large], [record(Place(small, 7), 0)]):
         writer = clients.writer(f"clients-{next(NUMBERS)}")
         writer.start()
         with pytest.raises(Fatal):
-            put(writer, [bad])
+            put(writer, bad)
         writer.close()
 
 
