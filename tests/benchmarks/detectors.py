@@ -1,7 +1,8 @@
 """The README's table of detectors: `python -m tests.benchmarks.detectors` prints it, as Markdown.
 
 Its figures are those that `stream-dagmm replay shuttle --label anomaly --detector NAME` prints:
-AUROC and average precision over the events from the 512th on, default arguments, one seed.
+AUROC and average precision over the events from the 512th on, default arguments, one seed; beside
+them those of the same detector untrained, its networks, axes or pairs as they were drawn.
 """
 
 from contextlib import ExitStack
@@ -23,25 +24,39 @@ WHEN: dict[DetectorName, str] = {
     "glgae": "a code of K prototypes: embedding, compression, and a score",
 }
 
-HEAD = "| detector | `--detector` | when | Shuttle |\n|---|---|---|---|"
+HEAD = "| detector | `--detector` | when | Shuttle | untrained |\n|---|---|---|---|---|"
+
+UNTRAINED: dict[DetectorName, dict[str, object]] = {
+    "pca": {"random_axes": True},
+    **{name: {"learning_rate": 0.0} for name in ("dagmm", "autoencoder", "vae", "gmvae", "glgae")},
+}
+"""What keeps a detector from learning what it is named after."""
 
 
-def row(name: DetectorName, figures: str) -> str:
+def row(name: DetectorName, figures: str, untrained: str) -> str:
     """One line of the table."""
-    return f"| `{DETECTORS[name]}()` | `{name}` | {WHEN[name]} | {figures} |"
+    return f"| `{DETECTORS[name]}()` | `{name}` | {WHEN[name]} | {figures} | {untrained} |"
 
 
 def main() -> None:
     """Print the table, a row as soon as it is known."""
     print(HEAD)
     for name in WHEN:
-        found = verdict(name)
-        print(row(name, f"{found.auroc:.3f} / {found.average_precision:.3f}"), flush=True)
+        figures = said(verdict(name, {}))
+        untrained = said(verdict(name, UNTRAINED[name])) if name in UNTRAINED else ""
+        print(row(name, figures, untrained), flush=True)
 
 
-def verdict(name: DetectorName) -> Verdict:
+def said(found: Verdict) -> str:
+    """A cell of the table."""
+    return f"{found.auroc:.3f} / {found.average_precision:.3f}"
+
+
+def verdict(name: DetectorName, options: dict[str, object]) -> Verdict:
     """What `replay` finds on Shuttle with this detector."""
-    settings = ReplaySettings.model_validate({"source": "shuttle", "detector": name})
+    settings = ReplaySettings.model_validate(
+        {"source": "shuttle", "detector": name, "detector_options": options}
+    )
     with ExitStack() as stack:
         run = compose(settings, open_ends(settings, None, stack), stack)
         run.pipeline.run()

@@ -91,6 +91,7 @@ def test_without_labels_cost_and_agreement_are_still_told(events: Path, tmp_path
         ),
         (["{events}", "--detectors", ","], "--detectors is ',', expected some of dagmm,gmvae,"),
         (["nowhere.jsonl"], "nowhere.jsonl: no such file"),
+        (["kafka://events?partition=0"], "expected a file; a topic is for replay"),
         ([], "source is missing; name it on the command line"),
         (["{events}", "--seed", "-1"], "--seed is '-1', expected greater than or equal to 0"),
         (["{events}", "--report", "{events}"], "--report and SOURCE are both"),

@@ -65,7 +65,10 @@ def _prepared(settings: CompareSettings, config: Path | None, stack: ExitStack) 
     """Both ends, and between them the detectors; `ValueError` before anything is read."""
     from stream_dagmm_connectors import places
     from stream_dagmm_connectors.files import open_source
+    from stream_dagmm_connectors.kafka.address import is_address
 
+    if is_address(settings.source):
+        raise ValueError(f"SOURCE is {settings.source}, expected a file; a topic is for replay")
     report = settings.report
     page = places.Place("--report", report)
     places.refuse_shared([*places.read_places(settings.source, config), page])
