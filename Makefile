@@ -144,11 +144,11 @@ bench-kafka-memory: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.kafka_process memory --events $(or $(EVENTS),5000000) $(ARGS)
 
 # Kill N times at random instants, and compare every byte of the output with a reference; with
-# BROKERS=3, KILL=broker or KILL=both kill brokers too.
+# BROKERS=3, KILL=broker or KILL=both kill brokers too; CLIENT=confluent takes the other client.
 chaos: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.chaos --kills $(or $(N),25) --brokers $(or $(BROKERS),1) \
 		--kill $(or $(KILL),scorer) $(if $(SEED),--seed $(SEED)) \
-		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(OUT),--out $(OUT))
+		$(if $(CLIENT),--client $(CLIENT)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(OUT),--out $(OUT))
 
 # Members join and leave every few seconds; the same verdict.
 .PHONY: storm

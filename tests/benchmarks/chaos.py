@@ -5,14 +5,12 @@ joins and leaves. N times one of the two is SIGKILLed and started again; then th
 committed, is compared with what the detector gives over each partition's records without Kafka.
 `BROKERS=3 KILL=broker` kills brokers instead, one at a time, `KILL=both` both.
 
-Half of the kills come at an instant drawn from the clock, half at the moment a drawn phase is seen,
-since the short phases would otherwise be hit too seldom.
+`lives.py` says how the instants are drawn.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
 import json
 import math
 import os
@@ -27,25 +25,22 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 
+from stream_dagmm_connectors.kafka.options import Client
 from tests.benchmarks import torture
+from tests.benchmarks.lives import Life, Tally, drawn
 from tests.benchmarks.torture import Scorer, fork
 from tests.broker.broker import Broker
 from tests.connectors.kafka.member import score
-from tests.connectors.kafka.pulse import PHASES, Pulse
+from tests.connectors.kafka.pulse import PHASES
 
 Kill = Literal["scorer", "broker", "both"]
 
 PARTITIONS = 4
 EVENTS_PER_S = 240
-LIFE_S = (0.5, 4.0)
-"""A random kill comes after so long; targeted ones wait for their phase, at most this:"""
-PHASE_WAIT_S = 8.0
-REAL_LIFE_SHARE = 0.4
-"""Of these, where starts are real and take the rest of the time; counted from the first poll."""
-RARE = ("re-learn", "revoke")
-"""Over so soon that half of those that wait for them come too late."""
 NODE_LIVES_S = (4.0, 9.0)
 NODE_IS_AWAY_S = (0.5, 5.0)
+NODE_LOOK_S = 0.05
+"""A node's log is read so often for the word that it is back."""
 GUEST_STAYS_S = 1.5
 FEWEST_SHARE = 0.02
 MOST_IDLE_LIVES = 0.2
@@ -60,45 +55,10 @@ class Said(NamedTuple):
     seed: int
     brokers: int = 1
     kill: Kill = "scorer"
+    client: Client = "kafka-python"
     forked: bool = True
     minutes: float = math.inf
     """After which no one is killed any more, and what was done is judged."""
-
-
-class Plan(NamedTuple):
-    """How a life is to end: at an instant, or once a phase is seen, and then at the latest."""
-
-    at_s: float
-    phase: str | None
-    grown: bool
-    """Whether it must have committed something before; else every kill would find it restoring."""
-    then_s: float = 0.0
-    """How long it goes on after its first commit, where that starts the clock."""
-
-    def heard(self, pulse: Pulse, now_s: float) -> Plan:
-        """The same plan, its clock started if the first commit is what it waited for."""
-        if self.phase is None and self.grown and pulse.committed:
-            return Plan(now_s + self.then_s, None, grown=False)
-        return self
-
-    def due(self, pulse: Pulse, now_s: float) -> bool:
-        """Whether now."""
-        if self.phase is None or now_s >= self.at_s:
-            return now_s >= self.at_s
-        return pulse.phase == self.phase and (pulse.committed or not self.grown)
-
-
-def plan(chance: random.Random, forked: bool) -> Plan:
-    """Of the life that begins now."""
-    now_s, share = time.monotonic(), 1.0 if forked else REAL_LIFE_SHARE
-    if chance.random() < 0.5:
-        life_s = share * chance.uniform(*LIFE_S)
-        if chance.random() < 0.5:  # on a busy machine few would else come to commit anything
-            return Plan(now_s + PHASE_WAIT_S, None, grown=True, then_s=life_s)
-        return Plan(now_s + life_s, None, grown=False)
-    phase = chance.choice([*PHASES, *RARE])
-    young = phase in ("restore", "re-learn") and chance.random() < 0.5
-    return Plan(now_s + share * PHASE_WAIT_S, phase, grown=not young)
 
 
 class Nodes:
@@ -121,9 +81,11 @@ class Nodes:
         if self._away is not None and not self._back and now_s >= self._next_s:
             self._broker.start(self._away, wait=False)
             self._back = True
-        elif self._away is not None and self._back and self._broker.started(self._away):
-            self._away = None
-            self._next_s = now_s + self._chance.uniform(*NODE_LIVES_S)
+        elif self._away is not None and self._back and now_s >= self._next_s:
+            self._next_s = now_s + NODE_LOOK_S
+            if self._broker.started(self._away):
+                self._away = None
+                self._next_s = now_s + self._chance.uniform(*NODE_LIVES_S)
         return False
 
     def finish(self) -> None:
@@ -134,68 +96,33 @@ class Nodes:
             time.sleep(0.1)
 
 
-class Tally:
-    """What the kills hit."""
-
-    def __init__(self) -> None:
-        self.scorers: collections.Counter[str] = collections.Counter()
-        self.brokers: collections.Counter[str] = collections.Counter()
-        self.broker_kills = 0
-        self.idle = 0
-
-    @property
-    def kills(self) -> int:
-        """Of both kinds."""
-        return self.scorers.total() + self.broker_kills
-
-    def scorer(self, pulse: Pulse) -> None:
-        """A scorer was killed."""
-        self.scorers[pulse.phase or "start"] += 1
-        self.idle += not pulse.committed
-
-    def broker(self, scorers: list[Scorer]) -> None:
-        """A broker was killed."""
-        self.broker_kills += 1
-        self.brokers.update(scorer.pulse.phase or "start" for scorer in scorers)
-
-    def figures(self) -> dict[str, Any]:
-        """For the result."""
-        return {
-            "phases": dict(sorted(self.scorers.items())),
-            "lives_that_committed_nothing": self.idle,
-            "broker_kills": self.broker_kills,
-            "phases_of_the_scorers_at_broker_kills": dict(sorted(self.brokers.items())),
-        }
-
-
 def kill_all(
     said: Said, scorers: list[Scorer], nodes: Nodes | None, chance: random.Random, folder: Path
 ) -> Tally:
     """As many kills as were asked for."""
     tally = Tally()
-    plans = [plan(chance, said.forked) for _ in scorers]
+
+    def begun() -> Life:
+        return Life(drawn(chance, tally.scorers, forked=said.forked), time.monotonic())
+
+    lives = [begun() for _ in scorers]
     ends_s = time.monotonic() + 60 * said.minutes
     while tally.kills < said.kills and time.monotonic() < ends_s:
         if nodes is not None and nodes.look():
             tally.broker(scorers)
             show(tally, said)
         for number, scorer in enumerate(scorers):
-            plans[number] = plans[number].heard(scorer.pulse, time.monotonic())
-            if said.kill == "broker":
-                code = scorer.gone()
-            elif not said.forked and scorer.pulse.phase is None:
-                plans[number] = plan(chance, said.forked)
-                code = scorer.gone()
-            elif plans[number].due(scorer.pulse, time.monotonic()) and tally.kills < said.kills:
-                code = scorer.end(signal.SIGKILL)
+            ready = said.kill != "broker" and tally.kills < said.kills
+            if ready and lives[number].over(scorer.pulse, time.monotonic()):
+                code: int | None = scorer.end(signal.SIGKILL)
                 if code == -signal.SIGKILL:
-                    tally.scorer(scorer.pulse)
+                    tally.scorer(scorer.pulse, lives[number])
                     show(tally, said)
                     scorer.start()
-                    plans[number] = plan(chance, said.forked)
+                    lives[number] = begun()
                     continue
             else:
-                continue
+                code = scorer.gone()
             if code is not None:
                 raise RuntimeError(f"a scorer had ended by itself, with {code}; see {folder}")
         time.sleep(0.0002)  # the scorers need the processor more
@@ -225,7 +152,7 @@ def chaos(said: Said, folder: Path) -> dict[str, Any]:
     chance, began_s, tested = random.Random(said.seed), time.monotonic(), torture.commit()
     with Broker(said.brokers) as broker:
         topics = torture.topics_of(broker, PARTITIONS, folder / "topics")
-        told = torture.options(broker, topics)
+        told = torture.options(broker, topics, said.client)
         producer = fork(
             lambda: torture.produce(broker, topics, PARTITIONS, EVENTS_PER_S), folder / "producer"
         )
@@ -257,6 +184,7 @@ def chaos(said: Said, folder: Path) -> dict[str, Any]:
         "seed": said.seed,
         "brokers": said.brokers,
         "kill": said.kill,
+        "client": said.client,
         "real_starts": not said.forked,
         "commit": tested,
         "seconds": round(time.monotonic() - began_s),
@@ -287,14 +215,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--kill", choices=get_args(Kill), default="scorer")
+    parser.add_argument("--client", choices=get_args(Client), default="kafka-python")
     parser.add_argument("--real-starts", action="store_true", help="import everything each time")
     parser.add_argument("--minutes", type=float, default=math.inf, help="kill no longer than this")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     given = parser.parse_args()
     if given.kill != "scorer" and given.brokers < 3:
         parser.error("brokers are killed one at a time, which takes --brokers 3 to live through")
-    forked = not given.real_starts
-    said = Said(given.kills, given.seed, given.brokers, given.kill, forked, given.minutes)
+    said = Said(
+        kills=given.kills,
+        seed=given.seed,
+        brokers=given.brokers,
+        kill=given.kill,
+        client=given.client,
+        forked=not given.real_starts,
+        minutes=given.minutes,
+    )
     folder = Path(tempfile.mkdtemp(prefix="stream-dagmm-chaos-"))
     result = chaos(said, folder)
     text = json.dumps(result, indent=2)

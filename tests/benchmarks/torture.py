@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from stream_dagmm_connectors.kafka.options import Client
 from tests.broker.broker import Broker, die_with_parent
 from tests.connectors.kafka import member
 from tests.connectors.kafka.pulse import Pulse
@@ -112,10 +113,11 @@ def topics_of(broker: Broker, partitions: int, log: Path) -> Topics:
     return names("torture")
 
 
-def options(broker: Broker, topics: Topics) -> dict[str, Any]:
+def options(broker: Broker, topics: Topics, client: Client = "kafka-python") -> dict[str, Any]:
     """Commits and checkpoints so often that every phase has its share of the time."""
     return {
         "bootstrap_servers": broker.bootstrap,
+        "client": client,
         "input": [topics.events],
         "output": topics.scored,
         "group": topics.events,
