@@ -15,6 +15,7 @@ from stream_dagmm_connectors.kafka.confluent_records import fetched
 from stream_dagmm_connectors.kafka.connection import Connection
 
 ANSWER_MS = 5_000
+FETCH_MS = 20
 RANGE_S = 10.0
 """The longest that a range may keep silent."""
 
@@ -33,6 +34,8 @@ class ConfluentLogReader:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
+                # The fetch for one range goes on beyond it, and holds up the next one so long.
+                "fetch.wait.max.ms": FETCH_MS,
             },
             logger=LOG,
         )

@@ -28,6 +28,7 @@ from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.patience import Answer, patiently
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
 from stream_dagmm_connectors.kafka.restoring import Stopped
+from stream_dagmm_connectors.kafka.sharing import shared_out
 from stream_dagmm_connectors.scoring import Detector, Judgement
 
 LOG = logging.getLogger("stream_dagmm")
@@ -90,6 +91,8 @@ def run(
         found = stack.enter_context(served(scoring, host, port, stuck_after_s=stuck_after_s))
         if found is not None:
             LOG.info("metrics, health and readiness on %s:%d", host, found)
+        reach, name = options.connection(), options.group_instance_id
+        stack.enter_context(shared_out(reach, options.group, name, options.input))
         stack.enter_context(imports_set_aside())
         scoring.run()
 

@@ -52,9 +52,12 @@ class Member:
 
     def __init__(self, options: dict[str, Any], log: Path) -> None:
         self._log = log
+        file = log.with_suffix(".pulse")
+        self.pulse = Pulse(file)
+        self.pulse.clear()
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", __name__, orjson.dumps(options).decode()],
+                [sys.executable, "-m", __name__, orjson.dumps(options).decode(), str(file)],
                 stdout=output,
                 stderr=output,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -224,6 +224,33 @@ def test_members_that_join_and_leave_change_no_byte(
     assert_exact(broker, topics)
 
 
+@each_client
+def test_what_a_named_member_let_go_when_it_was_killed_finds_an_owner(
+    broker: Broker, tmp_path: Path, client: str
+) -> None:
+    topics = make_topics(broker, f"member-letting-go-{client}", PARTITIONS)
+    fill_all(broker, topics, 0, 300)
+    told = options(broker, topics, client=client, checkpoint_every=10, session_timeout_ms=30_000)
+    leaver, stayer = (told | {"group_instance_id": name} for name in ("leaver", "stayer"))
+    with Member(leaver, tmp_path / "one") as one:
+        until(lambda: count(broker, topics) >= 600)
+        with Member(stayer, tmp_path / "two") as two:
+            deadline_s = time.monotonic() + 60.0
+            while one.pulse.phase != "revoke":  # which lasts a few hundredths of a second
+                assert time.monotonic() < deadline_s
+            one.send(signal.SIGKILL)
+            one.wait()
+            assert one.pulse.phase == "revoke"
+            with Member(leaver, tmp_path / "again") as again:
+                fill_all(broker, topics, 300, 400)
+                until(lambda: count(broker, topics) >= 800)
+                until(lambda: owners(broker, topics) == PARTITIONS)
+                for member in (two, again):
+                    member.send(signal.SIGTERM)
+                    assert member.wait() == 0, member.said()
+    assert_exact(broker, topics)
+
+
 @pytest.mark.parametrize("delivery", ["exactly-once", "at-least-once"])
 def test_on_error_fail_stops_at_the_record_and_again_after_a_restart(
     broker: Broker, tmp_path: Path, delivery: str
