@@ -6,10 +6,11 @@ A directory or an object store, whatever fsspec has a protocol for: `/var/lib/sc
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from stream_dagmm import checkpoint
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed, outlived
 from stream_dagmm_connectors.kafka.client import Writer
 from stream_dagmm_connectors.kafka.positions import Pointer
 
 ORPHAN_AGE_S = 7 * 24 * 60 * 60
-"""A blob that no pointer of the newest few names goes after so long."""
+"""A blob that is not among those to keep goes after so long."""
 
 SUFFIX = ".checkpoint"
 
@@ -55,14 +56,20 @@ class BlobStore:
         return isinstance(self._files, LocalFileSystem)
 
     def save(
-        self, writer: Writer, key: Key, offset: int, data: bytes, kept: Sequence[Earlier]
+        self,
+        writer: Writer,
+        key: Key,
+        offset: int,
+        data: bytes,
+        kept: Sequence[Earlier],
+        parent: str | None = None,
     ) -> tuple[Pointer, list[Earlier]]:
-        """Write the blob durably, and remove the orphans of this key."""
-        name = f"{_prefix(key)}-{offset}-{hashlib.sha256(data).hexdigest()}{SUFFIX}"
+        """Write the blob durably, and remove the orphans of its partition."""
+        name = f"{_prefix(key)}{offset}-{hashlib.sha256(data).hexdigest()}{SUFFIX}"
         if not self._files.exists(self._at(name)):
             self._write(name, data)
         now = [*[e for e in kept if e.offset != offset], Earlier(offset, 1)][-self._keep :]
-        self._remove_orphans(key, {e.offset for e in now})
+        self._remove_orphans(key, {e.offset for e in now}, parent)
         return {"file": name, "offset": offset}, now
 
     def load(self, key: Key, pointer: Pointer) -> Found | None:
@@ -80,55 +87,62 @@ class BlobStore:
 
     def search(self, key: Key, at_most: int) -> Found | None:
         """The newest blob of the key at or before an offset."""
-        usable = [name for name in self._of(key) if _offset_of(name) <= at_most]
+        usable = [one for one in self._of(key) if one.offset <= at_most]
         if not usable:
             return None
-        name = max(usable, key=_offset_of)
+        name = str(max(usable, key=lambda one: one.offset).pointer["file"])
         return self._checked(key, name, self._files.cat_file(self._at(name)))
 
     def listed(self, group: str, topic_id: str, partition: int) -> list[Listed]:
-        """By reading all blobs: their names tell no lineage."""
-        there = [one for one in self._listed(group, partition) if one.key.topic_id == topic_id]
-        return sorted(there, key=lambda listed: listed.offset)
+        """By their names."""
+        return sorted(self._of(Key(group, topic_id, partition, "")), key=lambda one: one.offset)
 
     def topic_ids(self, group: str, partition: int) -> set[str]:
-        """By reading all blobs."""
-        return {listed.key.topic_id for listed in self._listed(group, partition)}
-
-    def _listed(self, group: str, partition: int) -> Iterator[Listed]:
+        """By reading all blobs: their names tell no topic."""
+        found = set()
         for name in self._names(""):
             data = self._files.cat_file(self._at(name))
             try:
                 state: Any = checkpoint.loads(data, name=name)
-                progress = state["progress"]
+                topic_id = str(state["progress"]["topic_id"])
             except (ValueError, TypeError, KeyError):
                 continue  # not a model of ours; who needs it is told by `load`
-            key = Key(group, progress["topic_id"], partition, progress["lineage"])
-            if name.startswith(_prefix(key)):
-                offset = _offset_of(name)
-                yield Listed(key, offset, len(data), {"file": name, "offset": offset})
+            if name.startswith(_prefix(Key(group, topic_id, partition, ""))):
+                found.add(topic_id)
+        return found
 
     def _checked(self, key: Key, name: str, data: bytes) -> Found:
         if not name.endswith(hashlib.sha256(data).hexdigest() + SUFFIX):
             raise ValueError(f"checkpoint {self._at(name)} is damaged: its hash is not in its name")
         offset = _offset_of(name)
-        offsets = sorted({_offset_of(other) for other in self._of(key)} | {offset})
+        offsets = sorted({one.offset for one in self._of(key)} | {offset})
         kept = [Earlier(other, 1) for other in offsets if other <= offset]
         return Found(data, offset, kept[-self._keep :])
 
-    def _remove_orphans(self, key: Key, kept: set[int]) -> None:
-        for name in self._of(key):
-            if _offset_of(name) in kept:
-                continue
-            try:
-                written_s = self._files.modified(self._at(name)).timestamp()
-                if self._now_s() - written_s > ORPHAN_AGE_S:
-                    self._files.rm_file(self._at(name))
-            except FileNotFoundError:
-                continue  # another member was quicker
+    def _remove_orphans(self, key: Key, kept: set[int], parent: str | None) -> None:
+        """Of this lineage, and of those that are too long ago, once they are old."""
+        there = sorted(self._of(key._replace(lineage="")), key=self._written_s)
+        mine = [one for one in there if one.key == key and one.offset not in kept]
+        for one in [*mine, *outlived(there, key.lineage, parent)]:
+            if self._now_s() - self._written_s(one) > ORPHAN_AGE_S:
+                with contextlib.suppress(FileNotFoundError):  # another member was quicker
+                    self._files.rm_file(self._at(str(one.pointer["file"])))
 
-    def _of(self, key: Key) -> list[str]:
-        return self._names(f"{_prefix(key)}-")
+    def _written_s(self, one: Listed) -> float:
+        try:
+            return float(self._files.modified(self._at(str(one.pointer["file"]))).timestamp())
+        except FileNotFoundError:
+            return self._now_s()
+
+    def _of(self, key: Key) -> list[Listed]:
+        """The blobs of a lineage, or of all of a partition where it is empty."""
+        found = []
+        for name in self._names(_prefix(key)):
+            whose = key._replace(lineage=name.split("-")[1])
+            pointer = {"file": name, "offset": _offset_of(name)}
+            size = int(self._files.size(self._at(name)) or 0)
+            found.append(Listed(whose, _offset_of(name), size, pointer))
+        return found
 
     def _names(self, prefix: str) -> list[str]:
         self._files.invalidate_cache(self._root)  # other members write here too
@@ -148,13 +162,15 @@ class BlobStore:
 
 
 def _prefix(key: Key) -> str:
-    """Names of groups may hold anything; a hash may not."""
-    words = "\n".join(map(str, key.words()))
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
+    """With what the names of a lineage's blobs begin, or all of a partition where it is empty.
+    Names of groups may hold anything; a hash may not."""
+    words = "\n".join(map(str, key.words()[:3]))
+    whose = f"{key.lineage}-" if key.lineage else ""
+    return f"{hashlib.sha256(words.encode()).hexdigest()[:16]}-{whose}"
 
 
 def _offset_of(name: str) -> int:
-    return int(name.split("-")[1])
+    return int(name.split("-")[2])
 
 
 def _write_durably(path: Path, data: bytes) -> None:

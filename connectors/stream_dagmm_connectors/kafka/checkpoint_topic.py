@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed, outlived
 from stream_dagmm_connectors.kafka.client import (
     Fetched,
     LogReader,
@@ -58,9 +58,16 @@ class TopicStore:
         self._count: int | None = None
 
     def save(
-        self, writer: Writer, key: Key, offset: int, data: bytes, kept: Sequence[Earlier]
+        self,
+        writer: Writer,
+        key: Key,
+        offset: int,
+        data: bytes,
+        kept: Sequence[Earlier],
+        parent: str | None = None,
     ) -> tuple[Pointer, list[Earlier]]:
-        """Chunks, then the manifest with their offsets, then tombstones."""
+        """Chunks, then the manifest with their offsets, then tombstones; the first one of a
+        lineage looks for those that are too long ago, by a scan."""
         place = self._place(key.partition)
         chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)] or [b""]
         names = range(len(chunks))
@@ -81,9 +88,17 @@ class TopicStore:
         }
         writer.send([_record(place, key, offset, MANIFEST, orjson.dumps(manifest))])
         (at,) = writer.settle()[-1:]
+        gone = [(key, old) for old in go]
+        if not kept:
+            there = self.listed(key.group, key.topic_id, key.partition)
+            written = sorted(there, key=lambda one: int(one.pointer["offset"]))
+            gone += [
+                (old.key, Earlier(old.offset, old.parts))
+                for old in outlived(written, key.lineage, parent)
+            ]
         writer.send(
-            _record(place, key, old.offset, name, None)
-            for old in go
+            _record(place, whose, old.offset, name, None)
+            for whose, old in gone
             for name in [MANIFEST, *range(old.parts)]
         )
         return {"partition": place.partition, "offset": at}, stay
@@ -118,6 +133,7 @@ class TopicStore:
                 int(manifest["offset"]),
                 int(manifest["bytes"]),
                 {"partition": place.partition, "offset": at},
+                len(manifest["chunks"]),
             )
             for at, manifest in self._manifests(place)
             if manifest["key"][:3] == [group, topic_id, partition]

@@ -3,15 +3,22 @@
 A checkpoint is bytes under a key and an offset. The pointer that `save` gives is committed beside
 the input's offset, in one transaction, so that a restore is a look-up. A checkpoint that was never
 pointed to is never used, whatever became of the process that wrote it.
+
+A partition's checkpoints are bounded: the newest few of its lineage, and of the lineages before it
+those of its parent, which is committed until the new one is, and of the last `FORMER_LINEAGES`
+others, from which `checkpoint revert` and audits may go back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from stream_dagmm_connectors.kafka.client import Writer
 from stream_dagmm_connectors.kafka.positions import Pointer
+
+FORMER_LINEAGES = 3
+"""So many besides the one that goes on and its parent keep their checkpoints."""
 
 
 class Key(NamedTuple):
@@ -50,16 +57,24 @@ class Listed(NamedTuple):
     offset: int
     size_bytes: int
     pointer: Pointer
+    parts: int = 1
 
 
 class Store(Protocol):
-    """Keeps the newest few checkpoints of each key."""
+    """Keeps the newest few checkpoints of each key, and of few keys of a partition."""
 
     def save(
-        self, writer: Writer, key: Key, offset: int, data: bytes, kept: Sequence[Earlier]
+        self,
+        writer: Writer,
+        key: Key,
+        offset: int,
+        data: bytes,
+        kept: Sequence[Earlier],
+        parent: str | None = None,
     ) -> tuple[Pointer, list[Earlier]]:
-        """Write a checkpoint, and drop those beyond the number to keep; within the writer's
-        transaction, where the place is a topic. Gives the pointer and what is kept now."""
+        """Write a checkpoint of a lineage that began after `parent`, and drop those beyond the
+        number to keep; within the writer's transaction, where the place is a topic. Gives the
+        pointer and what is kept now."""
 
     def load(self, key: Key, pointer: Pointer) -> Found | None:
         """What a pointer points to, checked; None where it is gone and the place may forget.
@@ -73,3 +88,18 @@ class Store(Protocol):
 
     def topic_ids(self, group: str, partition: int) -> set[str]:
         """Of which topics there are checkpoints of partitions of that number."""
+
+
+def outlived(listed: Iterable[Listed], lineage: str, parent: str | None) -> list[Listed]:
+    """Checkpoints of lineages that are too long ago to be kept beside a lineage and its parent;
+    `listed` are those of one partition in the order in which they were written.
+
+    >>> old = [Listed(Key("g", "t", 0, f"{n}"), 10, 0, {}) for n in range(9)]
+    >>> [one.key.lineage for one in outlived(old, "8", parent="0")]
+    ['1', '2', '3', '4']
+    """
+    former: dict[str, list[Listed]] = {}
+    for one in listed:
+        if one.key.lineage not in (lineage, parent):
+            former[one.key.lineage] = [*former.pop(one.key.lineage, []), one]
+    return [one for held in list(former.values())[:-FORMER_LINEAGES] for one in held]

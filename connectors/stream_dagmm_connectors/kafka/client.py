@@ -201,6 +201,10 @@ class LogReader(Protocol):
 class Clients(Protocol):
     """Makes clients that all talk to the same brokers."""
 
+    @property
+    def answer_timeout_ms(self) -> int:
+        """The longest that one of their calls may hold up the loop."""
+
     def reader(self) -> Reader:
         """The one member of the group that this process is."""
 

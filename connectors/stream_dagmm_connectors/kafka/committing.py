@@ -110,5 +110,5 @@ class Committing:
 
     def _save(self, place: Place) -> Save:
         model = self._ours.models[place]
-        key = self._key(place, model.progress)
-        return Save(key, model.progress.next_offset, checkpoint.dumps(model.to_state()))
+        progress, data = model.progress, checkpoint.dumps(model.to_state())
+        return Save(self._key(place, progress), progress.next_offset, data, progress.parent)

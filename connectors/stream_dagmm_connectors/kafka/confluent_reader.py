@@ -6,6 +6,7 @@ beyond the last record, and at the end of a partition where the library says tha
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from stream_dagmm_connectors.kafka.client import (
     Fatal,
     Fetched,
     Listener,
+    NotYet,
     Offsets,
     OutOfRange,
     Place,
@@ -39,6 +41,7 @@ from stream_dagmm_connectors.kafka.confluent_options import (
 )
 from stream_dagmm_connectors.kafka.confluent_records import as_committed, fetched
 from stream_dagmm_connectors.kafka.connection import Member
+from stream_dagmm_connectors.kafka.deadline import Deadline
 
 SEEK_S = 5.0
 """A partition that came a moment ago can be sought in once the library's threads know of it."""
@@ -57,6 +60,8 @@ class ConfluentReader:
         self._asking = Asking(connection)
         self._positions: dict[Place, int] = {}
         self._ended: Fatal | None = None
+        self._calls = Deadline()
+        """For calls that have no time-out of their own and may wait without end."""
         self._consumer = Consumer(
             {
                 **configuration(connection),
@@ -221,15 +226,27 @@ class ConfluentReader:
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         """Commit outside any transaction; a stale member is `Aborted`."""
         told = [TopicPartition(*place, c.offset, c.metadata) for place, c in offsets.items()]
-        with sorted_out():
-            done: Any = self._consumer.commit(offsets=told, asynchronous=False)
-        for one in done or ():
+        done: list[TopicPartition] = []
+
+        def ask() -> None:
+            found: Any = self._consumer.commit(offsets=told, asynchronous=False)
+            done.extend(found or ())
+
+        try:
+            with sorted_out():
+                self._calls.run(ask, timeout_ms / 1000)
+        except TimeoutError as error:
+            self._calls = Deadline()  # the old one's thread waits on
+            raise NotYet(str(error)) from error
+        for one in done:
             if one.error is not None:
                 raise trouble(one.error)
 
     def close(self, timeout_ms: int) -> None:
-        """Leave the group."""
-        self._consumer.close()
+        """Leave the group; where brokers do not answer in time, they notice by themselves."""
+        with contextlib.suppress(TimeoutError):
+            self._calls.run(self._consumer.close, timeout_ms / 1000)
+        self._calls.stop()
 
 
 def _places(found: Iterable[TopicPartition]) -> list[Place]:

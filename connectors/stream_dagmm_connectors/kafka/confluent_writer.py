@@ -117,6 +117,10 @@ class ConfluentWriter:
         with sorted_out():
             left = self._producer.flush(self._answer_s)
         if self._refused is not None:
+            if self._transactional:
+                # Records are only told to be thrown away; to begin within a transaction is always
+                # refused, and in the words of what it went wrong over.
+                self._call(self._producer.begin_transaction)
             raise trouble(self._refused)
         if left:
             raise Aborted(f"{left} records were not acknowledged within {self._answer_s:g} s")

@@ -84,3 +84,8 @@ class Member:
     timing: Timing = Timing()
     group: str = field(kw_only=True)
     instance: str | None = field(default=None, kw_only=True)
+
+    @property
+    def answer_timeout_ms(self) -> int:
+        """The longest that a call may hold up the loop."""
+        return self.timing.answer_timeout_ms

@@ -46,7 +46,6 @@ class Delivery:
         *,
         enter: Enter = unwatched,
         emitted: Callable[[list[Outgoing]], None] = _nobody_counts,
-        answer_timeout_ms: int = 8_000,
     ) -> None:
         self._clients = clients
         self._reader = reader
@@ -54,7 +53,7 @@ class Delivery:
         self._transactional_id = transactional_id
         self._enter = enter
         self._emitted = emitted
-        self._timeout_ms = answer_timeout_ms
+        self._timeout_ms = clients.answer_timeout_ms
         self._writer: Writer | None = None
         self._stands: dict[Place, Stand] = {}
         self._pending: dict[Place, list[Outgoing]] = {}
@@ -214,7 +213,7 @@ class Delivery:
             return stand
         self._enter("chunk write")
         pointer, kept = self._store.save(
-            self._ready(), save.key, save.offset, save.data, stand.kept
+            self._ready(), save.key, save.offset, save.data, stand.kept, save.parent
         )
         return stand._replace(pointer=pointer, kept=kept)
 

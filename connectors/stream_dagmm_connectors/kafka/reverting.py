@@ -97,7 +97,8 @@ def _commit(outside: Outside, model: PartitionModel, committed: Committed) -> No
     delivery.own(place, Stand(committed.offset, None, []))
     delivery.recover()
     key = Key(outside.group, progress.topic_id, place.partition, progress.lineage)
-    save = Save(key, progress.next_offset, checkpoint.dumps(model.to_state()))
+    data = checkpoint.dumps(model.to_state())
+    save = Save(key, progress.next_offset, data, progress.parent)
     try:
         if not delivery.commit({place: (progress, committed.offset)}, {place: save}):
             raise Stopped(

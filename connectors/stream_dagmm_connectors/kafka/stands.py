@@ -33,3 +33,5 @@ class Save(NamedTuple):
     key: Key
     offset: int
     data: bytes
+    parent: str | None
+    """The lineage before."""

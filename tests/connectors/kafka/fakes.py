@@ -98,6 +98,7 @@ class FakeClients:
 
     def __init__(self, kafka: FakeKafka, trap: Trap) -> None:
         self._kafka, self._trap = kafka, trap
+        self.answer_timeout_ms = 8_000
 
     def reader(self) -> Reader:
         return FakeReader(self._kafka, self._trap)

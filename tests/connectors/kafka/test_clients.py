@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from tests.broker.broker import Broker
+from tests.broker.proxy import Api
 from tests.connectors.kafka.test_members import until
 
 KINDS: dict[str, Callable[..., Clients]] = {
@@ -191,6 +193,28 @@ def test_offsets_and_records_commit_together_and_are_not_told_while_open(
     assert reader.committed(place, ANSWER_MS) == Committed(7, "so far")
     reader.commit({place: Committed(8, "further")}, ANSWER_MS)
     assert reader.committed(place, ANSWER_MS) == Committed(8, "further")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_silent_broker_does_not_answer_is_given_up_in_the_time_that_was_said(
+    broker: Broker, place: Place, group: str, kind: str
+) -> None:
+    with broker.proxy() as proxy:
+        reader, noting = (
+            KINDS[kind](Connection(proxy.bootstrap), TIMING, group=group).reader(),
+            Noting(),
+        )
+        reader.subscribe([place.topic], noting)
+        while not noting.came:
+            reader.poll(100, 10)
+        proxy.fail(Api.OFFSET_COMMIT, "before", "stall")
+        began_s = time.monotonic()
+        with pytest.raises(NotYet):
+            reader.commit({place: Committed(1, "")}, 1_000)
+        reader.close(1_000)
+        assert proxy.failed.is_set()
+        assert time.monotonic() - began_s < 8.0  # where the library itself would wait for minutes
+        proxy.heal()
 
 
 def test_whoever_is_in_no_group_has_no_offsets_to_send(clients: Clients) -> None:

@@ -56,15 +56,8 @@ RUNNING: list[tuple[Api, When, How]] = [
 """Silence at a fetch is not among them: the bytes were equal there too, but it took from 2 s up to
 29 s, by chance, where the producer and the coordinator were caught with it: each of kafka-python's
 time-outs passed in turn."""
-BOTH: list[tuple[Api, When, How]] = [
-    (Api.PRODUCE, "after", "cut"),
-    (Api.TXN_OFFSET_COMMIT, "after", "down"),
-    (Api.END_TXN, "after", "down"),
-    (Api.END_TXN, "after", "cut"),
-]
-"""Those that the other client is tried with too. The rest is not shown with it: each case takes
-seconds, and what follows a failure is the same code."""
-CASES = [(KafkaClients, *one) for one in RUNNING] + [(ConfluentClients, *one) for one in BOTH]
+EACH: list[type[Clients]] = [KafkaClients, ConfluentClients]
+CASES = [(kind, *one) for kind in EACH for one in RUNNING]
 STARTING: list[tuple[Api, When, How]] = [
     (Api.INIT_PRODUCER_ID, "before", "cut"),
     (Api.INIT_PRODUCER_ID, "after", "cut"),
@@ -158,12 +151,13 @@ def test_a_call_that_fails_while_scoring_changes_no_byte(
 
 
 @pytest.mark.parametrize(("api", "when", "how"), STARTING, ids=named)
+@pytest.mark.parametrize("kind", EACH, ids=named)
 def test_a_call_that_fails_at_the_start_changes_no_byte(
-    broker: Broker, api: Api, when: When, how: How
+    broker: Broker, kind: type[Clients], api: Api, when: When, how: How
 ) -> None:
-    topics = prepared(broker, "start", api.name, when)
+    topics = prepared(broker, "start", kind.__name__, api.name, when)
     with broker.proxy() as proxy:
-        one = scoring(proxy, topics)
+        one = scoring(proxy, topics, kind=kind)
         proxy.fail(api, when, how)
         run_through(one, proxy, lambda: the_others(broker, topics))
         assert proxy.failed.is_set()
@@ -171,12 +165,13 @@ def test_a_call_that_fails_at_the_start_changes_no_byte(
 
 
 @pytest.mark.parametrize(("when", "how"), COMMITTING)
+@pytest.mark.parametrize("kind", EACH, ids=named)
 def test_at_least_once_loses_nothing_where_a_commit_fails(
-    broker: Broker, when: When, how: How
+    broker: Broker, kind: type[Clients], when: When, how: How
 ) -> None:
-    topics = prepared(broker, "least", when, how)
+    topics = prepared(broker, "least", kind.__name__, when, how)
     with broker.proxy() as proxy:
-        one = scoring(proxy, topics, transactional=False)
+        one = scoring(proxy, topics, transactional=False, kind=kind)
 
         def arm() -> None:
             proxy.fail(Api.OFFSET_COMMIT, when, how)

@@ -30,7 +30,7 @@ from tests.connectors.kafka.streams import (
     reference,
     rows,
 )
-from tests.connectors.kafka.test_members import options, until
+from tests.connectors.kafka.test_members import each_client, options, until
 
 HOSTILE = (
     b"",
@@ -93,11 +93,14 @@ def test_the_breaker_stops_a_stream_whose_producer_has_changed(
     assert len(read(broker, topics.dead)) == letters
 
 
-def test_a_broker_that_dies_of_three_changes_no_byte(three_brokers: Broker, tmp_path: Path) -> None:
+@each_client
+def test_a_broker_that_dies_of_three_changes_no_byte(
+    three_brokers: Broker, tmp_path: Path, client: str
+) -> None:
     topics = make_topics(three_brokers, "fault-node", 2)
     for partition in range(2):
         fill(three_brokers, topics.events, [event(n) for n in range(1_000)], partition)
-    with Member(options(three_brokers, topics), tmp_path / "one") as one:
+    with Member(options(three_brokers, topics, client=client), tmp_path / "one") as one:
         until(lambda: len(read(three_brokers, topics.scored)) > 100)
         three_brokers.kill(2)
         for partition in range(2):
@@ -113,8 +116,9 @@ def test_a_broker_that_dies_of_three_changes_no_byte(three_brokers: Broker, tmp_
         )
 
 
+@each_client
 def test_a_single_broker_that_dies_ends_the_process_and_its_return_finishes_the_work(
-    tmp_path: Path,
+    tmp_path: Path, client: str
 ) -> None:
     with Broker() as alone:
         topics = make_topics(alone, "fault-alone")
@@ -122,6 +126,7 @@ def test_a_single_broker_that_dies_ends_the_process_and_its_return_finishes_the_
         # A store of this machine: the group is asked for on a cluster that never had one.
         store = str(tmp_path / "store")
         told = options(alone, topics, unready_after=2, exit_after=10, checkpoint_store=store)
+        told |= {"client": client}
         with Member(told, tmp_path / "one") as one:
             until(lambda: len(read(alone, topics.scored)) == 500)
             alone.kill(0)
@@ -164,10 +169,16 @@ LEAST = (
     ],
     ids=["transactional-id", "output", "checkpoints", "input"],
 )
+@each_client
 def test_the_least_rights_suffice_and_one_less_is_told(
-    secure_broker: Broker, tmp_path: Path, lacking: str, operation: ACLOperation, said: str
+    secure_broker: Broker,
+    tmp_path: Path,
+    lacking: str,
+    operation: ACLOperation,
+    said: str,
+    client: str,
 ) -> None:
-    topics = make_topics(secure_broker, f"fault-rights-{lacking}")
+    topics = make_topics(secure_broker, f"fault-rights-{lacking}-{client}")
     names = {"events": topics.events, "scored": topics.scored, "dead": topics.dead}
     names |= {"checkpoints": topics.checkpoints, "events-one": f"{topics.events}-one"}
     admin = KafkaAdminClient(**secure_broker.client())
@@ -193,6 +204,7 @@ def test_the_least_rights_suffice_and_one_less_is_told(
         secure_broker, topics, group_instance_id="one", create_topics=False, checkpoint_every=20
     ) | {
         "security_protocol": "SASL_SSL",
+        "client": client,
         "sasl_mechanism": "SCRAM-SHA-256",
         "sasl_username": "scorer",
         "sasl_password_file": str(password),
@@ -200,7 +212,8 @@ def test_the_least_rights_suffice_and_one_less_is_told(
     }
     with Member(told, tmp_path / "refused") as one:
         assert one.wait() == STOPPED
-        assert said in one.said()
+        # Each library has its own spelling of the same error.
+        assert said.lower() in one.said().replace("_", "").lower()
         assert "secret" not in one.said()
     admin.create_acls(list(rights.values()))
     admin.close()

@@ -230,7 +230,7 @@ def test_what_a_named_member_let_go_when_it_was_killed_finds_an_owner(
 ) -> None:
     topics = make_topics(broker, f"member-letting-go-{client}", PARTITIONS)
     fill_all(broker, topics, 0, 300)
-    told = options(broker, topics, client=client, checkpoint_every=10, session_timeout_ms=30_000)
+    told = options(broker, topics, client=client, checkpoint_every=10, session_timeout_ms=10_000)
     leaver, stayer = (told | {"group_instance_id": name} for name in ("leaver", "stayer"))
     with Member(leaver, tmp_path / "one") as one:
         until(lambda: count(broker, topics) >= 600)

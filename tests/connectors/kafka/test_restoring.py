@@ -210,6 +210,18 @@ def test_older_checkpoints_get_tombstones() -> None:
     assert gone == [[100, "manifest"], [100, 0]]
 
 
+def test_lineages_that_are_long_ago_are_dropped_with_the_first_checkpoint_of_a_new_one() -> None:
+    kept, writer = topic_store()
+    for number in range(7):
+        key, earlier = KEY._replace(lineage=f"{number}"), list[Earlier]()
+        for offset in (100, 200):
+            _, earlier = kept.save(writer, key, offset, b"data", earlier, parent="0")
+    kept.save(writer, KEY._replace(partition=1), 100, b"another partition's", [])
+    left = [(one.key.lineage, one.offset) for one in kept.listed("group", "topic", 0)]
+    assert sorted(left) == [(name, offset) for name in "03456" for offset in (100, 200)]
+    assert len(kept.listed("group", "topic", 1)) == 1
+
+
 @pytest.fixture(params=["local", "memory"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A directory, and what stands for an object store."""
@@ -239,6 +251,19 @@ def test_orphans_go_after_a_week(url: str) -> None:
     kept.save(writer, KEY, 300, b"three", earlier)
     assert kept.search(KEY, 199) is None
     assert kept.search(KEY, 300) is not None
+
+
+def test_blobs_of_lineages_that_are_long_ago_go_after_a_week(url: str) -> None:
+    now_s = time.time()
+    kept, (_, writer) = BlobStore(url, now_s=lambda: now_s), topic_store()
+    for number in range(7):
+        kept.save(writer, KEY._replace(lineage=f"{number}"), 100, b"%d" % number, [], parent="0")
+    assert len(kept.listed("group", "topic", 0)) == 7
+    now_s += ORPHAN_AGE_S + 60
+    last = KEY._replace(lineage="6")
+    kept.save(writer, last, 200, b"more", [Earlier(100, 1)], parent="0")
+    left = [(one.key.lineage, one.offset) for one in kept.listed("group", "topic", 0)]
+    assert len(left) == 6 and {("0", 100), ("6", 100), ("6", 200)} < set(left)
 
 
 def test_the_same_checkpoint_saved_again_is_the_same_blob(url: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from stream_dagmm_connectors.commands.looking import looking
 from stream_dagmm_connectors.kafka.address import Address
 from stream_dagmm_connectors.kafka.auditing import SAME
+from stream_dagmm_connectors.kafka.checkpoints import FORMER_LINEAGES
 from stream_dagmm_connectors.kafka.client import Fetched, Place
 from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import PartitionModel
@@ -183,3 +184,30 @@ def test_on_a_real_broker_revert_is_refused_beside_members_and_run_goes_on_after
     audit = [f"kafka://{topics.events}?from=720", "--against", topics.scored]
     done = command(broker, ["replay", *audit, "--group", topics.events])
     assert done.exit_code == SAME, done.output
+
+
+def test_on_a_real_broker_many_reverts_leave_checkpoints_of_few_lineages(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topics = make_topics(broker, "revert-often")
+    fill(broker, topics.events, [event(n) for n in range(700)])
+    told, place = options(broker, topics), Place(topics.events, 0)
+    with Member(told, tmp_path / "one") as one:
+        until(lambda: len(read(broker, topics.scored)) == 700)
+        one.send(signal.SIGTERM)
+        assert one.wait() == 0, one.said()
+    with looking(RunOptions(**told)) as outside_of_it:
+        made = [
+            revert(outside_of_it, place, (first, first + 1), recipe(topics)).after.lineage
+            for first in range(100, 100 + FORMER_LINEAGES + 4)
+        ]
+        there = [listed.key.lineage for listed in outside_of_it.listed(place)]
+    newest = made[-(FORMER_LINEAGES + 2) :]  # the last one, its parent, and the others
+    assert sorted(there) == sorted(newest)
+    fill(broker, topics.events, [event(n) for n in range(700, 750)])
+    with Member(told, tmp_path / "two") as two:
+        until(lambda: len(read(broker, topics.scored)) == 750)
+        two.send(signal.SIGTERM)
+        assert two.wait() == 0, two.said()
+    rows = [orjson.loads(record.value) for record in read(broker, topics.scored)]
+    assert rows[700]["learned"] == 700 - len(made) and rows[700]["lineage"] == made[-1]
