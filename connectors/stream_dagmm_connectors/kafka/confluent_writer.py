@@ -34,6 +34,9 @@ from stream_dagmm_connectors.kafka.deadline import Deadline
 
 GRACE_S = 1.0
 """Beyond its own time-out a call gets so long."""
+TOLD_S = 0.5
+"""A producer that is destroyed while it tells the coordinator of a partition takes the process with
+it (librdkafka 2.16: `txn_req_cnt > 0` in rdkafka_txnmgr.c), so that is over before."""
 MAX_REQUEST_BYTES = 4 << 20
 """Beyond any record of ours; what a topic takes is the broker's to say."""
 
@@ -149,9 +152,11 @@ class ConfluentWriter:
             self._call(lambda: self._producer.abort_transaction(self._answer_s))
 
     def close(self) -> None:
-        """Release it at once: what it still holds is thrown away, not sent."""
+        """Release it at once: what it still holds is thrown away, or sent and never committed."""
         self._calls.stop()
         with contextlib.suppress(Trouble), sorted_out():
+            if self._transactional and len(self._producer):
+                self._producer.flush(TOLD_S)
             self._producer.purge(in_queue=True, in_flight=True, blocking=False)
             self._producer.poll(0)
 
