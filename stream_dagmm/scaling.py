@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stream_dagmm.arithmetic import Floats, rounded
+from stream_dagmm.arithmetic import ROW_FRACTION_BITS, Floats
 
 CLIP = 8.0
 """Standard deviations. A value at ten times the largest magnitude ever learned is at least 9
@@ -35,6 +35,11 @@ ROUNDING = 1e-13
 """Deviation, relative to the mean, below which variation is rounding noise: there is none. The
 moments of equal values are off by some 1e-16; epoch milliseconds of one second vary by 1e-10."""
 
+LEAST = 1e-280
+"""Deviation that is none, whatever the mean: its inverse must be a double."""
+
+GRID = 2.0**-ROW_FRACTION_BITS
+
 
 class Scale(NamedTuple):
     """Exponentially weighted moments of D columns: arrays [D]."""
@@ -53,14 +58,17 @@ class Ruler(NamedTuple):
     """A scale made ready for measuring rows of D columns: arrays [D]."""
 
     centre: Floats
-    known: npt.NDArray[np.bool_]
-    """Seen often enough to have a scale."""
-    least: Floats
-    """Deviation from the centre that is noise at most; infinite where not known."""
     measure: Floats
     """`deviation`."""
     limit: Floats
-    """`CLIP` measures."""
+    """`CLIP` measures; `CLIP` where the column never varied."""
+    gain: Floats
+    """Steps of the row grid per unit."""
+    odd: npt.NDArray[np.intp]
+    """Columns of which a deviation must be looked at before it is measured: those that have no
+    scale yet, that never varied, or that vary by little more than noise."""
+    noise: Floats
+    """[odd] deviation that is none; infinite where the column has no scale yet."""
     low: Floats
     high: Floats
     """Between these values a row may teach."""
@@ -78,8 +86,6 @@ class Standardised(NamedTuple):
     """[B, D] in [-CLIP, CLIP], on the row grid; 0 where missing."""
     beyond: Floats
     """[B] sum over columns of `ORDER` log(|deviation| / (CLIP standard deviations)), 0 inside."""
-    present: npt.NDArray[np.bool_]
-    """[B, D] whether the event has the feature."""
 
 
 def fresh() -> Scale:
@@ -140,15 +146,18 @@ def deviation(scale: Scale) -> Floats:
 
 def ruler(scale: Scale) -> Ruler:
     """The scale made ready, once for all rows."""
-    measure, known = deviation(scale), scale.seen > 1.0
+    measure, least = deviation(scale), np.where(scale.seen > 1.0, _noise(scale), np.inf)
     reach = TEACHES_AT_MOST * measure
     settled = (scale.weight >= SETTLED) & (reach > 0.0)
+    unit = np.where(measure > 0.0, measure, 1.0)
+    odd = np.flatnonzero((measure == 0.0) | ~(least < 0.5 * GRID * measure))
     return Ruler(
         centre=scale.mean,
-        known=known,
-        least=np.where(known, _noise(scale), np.inf),
         measure=measure,
-        limit=CLIP * measure,
+        limit=CLIP * unit,
+        gain=1.0 / (GRID * unit),
+        odd=odd,
+        noise=least[odd],
         low=np.where(settled, np.maximum(scale.mean - reach, -LARGEST), -LARGEST),
         high=np.where(settled, np.minimum(scale.mean + reach, LARGEST), LARGEST),
     )
@@ -163,31 +172,40 @@ def standardise(scale: Scale, rows: Floats) -> Standardised:
 def measured(by: Ruler, rows: Floats) -> Standardised:
     """`standardise`, by a ruler."""
     apart = rows - by.centre
-    size = np.abs(apart)
-    apart[~(size > by.least)] = 0.0  # a missing value compares as small
-    within = np.maximum(np.minimum(apart, by.limit), -by.limit)
-    varies = by.varies
-    if varies.all():
-        within /= by.measure
-    else:
-        within = np.where(varies, within / np.where(varies, by.measure, 1.0), CLIP * np.sign(apart))
-    return Standardised(rounded(within), _beyond(by, np.abs(apart)), ~np.isnan(rows) & by.known)
+    np.copyto(apart, 0.0, where=np.isnan(apart))
+    if len(by.odd):
+        apart[:, by.odd] = _told_apart(by, apart[:, by.odd])
+    within = np.minimum(apart, by.limit)
+    np.maximum(within, -by.limit, out=within)
+    beyond = _beyond(by, apart, within)
+    within *= by.gain
+    np.rint(within, out=within)
+    within *= GRID
+    return Standardised(within, beyond)
 
 
-def _beyond(by: Ruler, size: Floats) -> Floats:
-    """[B] what deviations of these sizes [B, D] add beyond the clip; most rows have nothing."""
-    beyond = np.zeros(len(size))
-    outside = size > by.limit
-    if outside.any():
-        odd = outside.any(axis=1)
-        far, size = outside[odd] & by.varies, size[odd]
+def _told_apart(by: Ruler, apart: Floats) -> Floats:
+    """Deviations [B, odd] without what is noise; any other of a column that never varied lies at
+    the clip."""
+    varies = by.measure[by.odd] > 0.0
+    told = np.where(varies, apart, CLIP * np.sign(apart))
+    return np.where(np.abs(apart) > by.noise, told, 0.0)
+
+
+def _beyond(by: Ruler, apart: Floats, within: Floats) -> Floats:
+    """[B] what deviations [B, D] add beyond the clip; most rows have nothing."""
+    beyond = np.zeros(len(apart))
+    outside = within != apart
+    odd = outside.any(axis=1)
+    if odd.any():
+        far, size = outside[odd], np.abs(apart[odd])
         excess = np.log(np.where(far, size, 1.0)) - np.log(np.where(far, by.limit, 1.0))
         beyond[odd] = ORDER * excess.sum(axis=1)
     return beyond
 
 
 def _noise(scale: Scale) -> Floats:
-    return np.asarray(ROUNDING * np.abs(scale.mean))
+    return np.asarray(np.maximum(ROUNDING * np.abs(scale.mean), LEAST))
 
 
 def tempered(scale: Scale, rows: Floats) -> Floats:
