@@ -18,11 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 
 SIGNIFICAND_BITS = 53
 ROW_FRACTION_BITS = 16
 ROW_BOUND = 16.0
 ROW_BITS = ROW_FRACTION_BITS + 4  # 16.0 is 2^4
+SINGLE_BITS = 24
+SCALE_BITS = 3  # standardised rows reach to 8
 LONGEST_SUM = 2 ** (SIGNIFICAND_BITS - 2 * ROW_BITS)  # rows against rows: 8192 terms
 
 
@@ -87,3 +90,45 @@ def squared_distances_to(operand: Floats, rows: Floats) -> Floats:
     left[:, size] = (rows * rows).sum(axis=1)
     left[:, size + 1] = 1.0
     return np.asarray(left @ operand)
+
+
+def coarse_operand(others: Floats) -> Singles:
+    """What `coarse_distances_to` takes for the others [R, D]: an array [D + 2, R]."""
+    units = _coarse_units(others)
+    right = np.ones((others.shape[1] + 2, len(others)), dtype=np.float32)
+    right[:-2] = units.T
+    right[-1] = (units * units).sum(axis=1)
+    return right
+
+
+def coarse_distances_to(operand: Singles, rows: Floats) -> Singles:
+    """Squared distances [B, R] of rows [B, D] to others that were prepared once, all of them within
+    [-8, 8] and first rounded so coarsely that single precision is exact: in half the time.
+
+    One column keeps steps of 2^-8, 64 columns of 2^-5, 1,024 of 2^-3: what matters of a distance
+    over D columns.
+
+    >>> a = np.array([[0.1, 0.2]])
+    >>> coarse_distances_to(coarse_operand(np.vstack([a, a + 1.0])), a).tolist()
+    [[0.0, 2.0]]
+    """
+    size = rows.shape[1]
+    units = _coarse_units(rows)
+    left = np.empty((len(rows), size + 2), dtype=np.float32)
+    left[:, size] = (units * units).sum(axis=1)
+    left[:, size + 1] = 1.0
+    np.multiply(units, np.float32(-2.0), out=left[:, :size])
+    squares = left @ operand
+    squares *= np.float32(4.0 ** -_coarse_bits(size))
+    return np.asarray(squares)
+
+
+def _coarse_bits(columns: int) -> int:
+    """Fraction bits that rows keep. A term of the product is at most 2^(2 * 3 + 1) squared units,
+    the two sums of squares beside it as much together: D of them within 24 bits."""
+    return (SINGLE_BITS - 2 * SCALE_BITS - 2 - math.ceil(math.log2(max(columns, 1)))) // 2
+
+
+def _coarse_units(rows: Floats) -> Singles:
+    units = rows * 2.0 ** _coarse_bits(rows.shape[1])
+    return np.asarray(np.rint(units, out=units).astype(np.float32))

@@ -18,10 +18,10 @@ from stream_dagmm import (
     scaling,
     told,
 )
-from stream_dagmm.arithmetic import Floats, distance_operand
+from stream_dagmm.arithmetic import Floats, Singles, coarse_operand, distance_operand
 from stream_dagmm.buffers import Reservoir
 from stream_dagmm.checkpoint import Tree
-from stream_dagmm.deep_mixture import RESIDUAL_UNIT, DeepMixture
+from stream_dagmm.deep_mixture import RESIDUAL_UNIT, DeepMixture, Encoded
 from stream_dagmm.echo import Echo
 from stream_dagmm.features import widened
 from stream_dagmm.gate import Gate
@@ -58,20 +58,19 @@ class Held(NamedTuple):
     """Of their innovations."""
     rows: Floats
     """[R, 2 D] the memory on the scale: columns and innovations, interleaved."""
-    own: Floats
+    own: Singles
     """The memory's columns, made ready for distances to them; so its innovations, `new`, and its
     reconstruction errors, `residual`, which are of the networks' inputs."""
-    new: Floats
+    new: Singles
     residual: Floats
 
     @classmethod
     def of(cls, scale: Scale, memory: Floats, residual: Floats) -> Self:
         """After scale or memory [R, 2 D] moved."""
-        ruler = scaling.ruler(scale)
-        own_ruler, new_ruler = (Ruler._make(array[side::2] for array in ruler) for side in (0, 1))
+        own_ruler, new_ruler = (scaling.ruler(_side(scale, side)) for side in (0, 1))
         own = scaling.measured(own_ruler, memory[:, ::2]).rows
         new = scaling.measured(new_ruler, memory[:, 1::2]).rows
-        operands = distance_operand(own), distance_operand(new)
+        operands = coarse_operand(own), coarse_operand(new)
         return cls(own_ruler, new_ruler, _interleaved(own, new), *operands, residual)
 
 
@@ -118,18 +117,20 @@ class DagmmModel(NamedTuple):
         return len(self.scale.mean) // 2
 
     def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
-        """Contexts [B, 8 + 1 + D]: what was measured of each row, then what it met: the running
-        mean of the scores and the levels. The context that is carried on has nothing measured."""
+        """Contexts [B, 8 + 1 + D + Z']: what was measured of each row, what it met (the running
+        mean of the scores and the levels), and its codes. The context that is carried on ends with
+        the levels and has nothing measured."""
         recent, level = 0.0, context
         if len(context):
             recent, level = float(context[MEASURED]), context[MEASURED + 1 :]
         own = self._measured(rows)
         distances = self._distances(own.rows)
         tempered = scaling.tempered_by(self.held.own_ruler, rows)
-        levels, after = innovation.follow(level, tempered, self.gate.freezes(distances))
-        terms = self._terms(rows, levels, own, distances)
+        far, usual = self.gate.finds_far(distances), self.held.new_ruler.measure
+        levels, after = innovation.follow(level, tempered, far, usual)
+        terms, codes = self._terms(rows, levels, own, distances)
         means, newest = echo.follow(recent, _total(terms))
-        contexts = np.column_stack([terms, distances, means, levels])
+        contexts = np.column_stack([terms, distances, means, levels, codes])
         return contexts, np.concatenate([np.full(MEASURED, np.nan), [newest], after])
 
     def score(self, rows: Floats, contexts: Floats) -> Floats:
@@ -138,7 +139,7 @@ class DagmmModel(NamedTuple):
             contexts = np.hstack([np.full((len(rows), MEASURED), np.nan), np.zeros((len(rows), 1))])
         terms = contexts[:, : len(TERMS)]
         if np.isnan(terms).any():
-            terms = self._terms(rows, contexts[:, MEASURED + 1 :])
+            terms, _ = self._terms(rows, self._levels(contexts))
         total = _total(terms)
         return total + self.echo.heard(total, contexts[:, MEASURED])
 
@@ -146,8 +147,17 @@ class DagmmModel(NamedTuple):
         """z [B, Z + 2] of rows [B, D], what the mixture sees; [B, 0] before there are networks."""
         if self.deep is None:
             return np.empty((len(rows), 0))
-        own, new = self._measured(rows), self._measured_new(rows, contexts[:, MEASURED + 1 :])
+        own, new = self._measured(rows), self._measured_new(rows, self._levels(contexts))
         return deep_mixture.encoded(self.deep, self._inputs(own.rows, new.rows)).z
+
+    def _levels(self, contexts: Floats) -> Floats:
+        """The levels [B, D] that rows met, of their contexts."""
+        return contexts[:, MEASURED + 1 :][:, : self.width]
+
+    def _codes(self, contexts: Floats) -> Floats:
+        """The codes [B, Z + 2] of rows that were followed, of their contexts; [B, 0] before there
+        are networks."""
+        return contexts[:, MEASURED + 1 + self.width :]
 
     def _inputs(self, own: Floats, new: Floats) -> Floats:
         """What the networks see: both, or the columns alone."""
@@ -159,24 +169,26 @@ class DagmmModel(NamedTuple):
         levels: Floats,
         own: Standardised | None = None,
         distances: Floats | None = None,
-    ) -> Floats:
-        """`TERMS` [B, 7] of rows [B, D] that meet the levels [B, D]; own and distances where the
-        rows were measured already."""
+    ) -> tuple[Floats, Floats]:
+        """`TERMS` [B, 7] of rows [B, D] that meet the levels [B, D], and their codes; own and
+        distances where the rows were measured already."""
         own, new = own or self._measured(rows), self._measured_new(rows, levels)
-        terms = np.zeros((len(rows), len(TERMS)))
+        terms, codes = np.zeros((len(rows), len(TERMS))), np.empty((len(rows), 0))
         density, innovated, residual, energy, joint, beyond, judged = terms.T
         if self.floor and len(self.held.rows):
             density[:] = self._distances(own.rows) if distances is None else distances
             innovated[:] = neighbourhood.log_distance_to(self.held.new, new.rows)
         if self.deep is not None:
-            residual[:], energy[:] = self._neural_terms(self.deep, self._inputs(own.rows, new.rows))
+            seen = deep_mixture.encoded(self.deep, self._inputs(own.rows, new.rows))
+            residual[:], energy[:] = self._neural_terms(self.deep, seen)
+            codes = seen.z
         if self.floor and not self.design.faithful:
             joint[:] = self.joint.excess(own.rows)
         beyond[:] = own.beyond + new.beyond
         if self.design.faithful:
             beyond += self.reach.beyond(rows, self.held.own_ruler.measure)
         judged[:] = WORTH * self._likeness(own.rows)
-        return terms
+        return terms, codes
 
     def _likeness(self, own: Floats) -> Floats:
         """To what was judged [B], for rows [B, D] on the scale."""
@@ -195,9 +207,9 @@ class DagmmModel(NamedTuple):
     def _remembered_columns(self) -> Floats:
         return np.ascontiguousarray(self.held.rows[:, ::2])
 
-    def _neural_terms(self, deep: DeepMixture, inputs: Floats) -> tuple[Floats | float, Floats]:
+    def _neural_terms(self, deep: DeepMixture, seen: Encoded) -> tuple[Floats | float, Floats]:
         """Residual and energy [B]."""
-        seen, prepared = deep_mixture.encoded(deep, inputs), deep.published.prepared
+        prepared = deep.published.prepared
         if self.design.faithful:
             return 0.0, mixture.row_energy(prepared, seen.z)
         energy = mixture.row_energy(prepared, seen.z, TAIL)
@@ -207,7 +219,7 @@ class DagmmModel(NamedTuple):
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
         """After a block of rows [B, D'] in the contexts that `follow` gave them."""
         teaches, opened = self._passed(rows[:, : self.width], contexts)
-        innovations = self._innovations(rows, contexts[:, MEASURED + 1 :])
+        innovations = self._innovations(rows, self._levels(contexts))
         lessons = _interleaved(rows, innovations)[teaches]
         both = np.stack([is_text, np.zeros_like(is_text)], axis=1).reshape(-1)
         scale = scaling.update(scaling.widen(self.scale, both), lessons, self.design.half_life)
@@ -217,13 +229,13 @@ class DagmmModel(NamedTuple):
         after = self._replace(scale=scale, gate=opened, memory=memory, age=age, held=held)
         own = scaling.measured(held.own_ruler, rows[teaches]).rows
         new = scaling.measured(held.new_ruler, innovations[teaches]).rows
+        codes = self._codes(contexts)[teaches]
         if self.design.faithful:
-            return after._replace(reach=self.reach.learned(rows))._deepened(own)
-        moved = self.joint.moved(*scaling.carried(_own(self.scale), _own(scale)))
+            return after._replace(reach=self.reach.learned(rows))._deepened(own, codes)
+        moved = self.joint.moved(*scaling.carried(_side(self.scale, 0), _side(scale, 0)))
         heard = self.echo.learned(_total(contexts[:, : len(TERMS)]))
-        return after._replace(joint=moved.learned(own), echo=heard)._deepened(
-            _interleaved(own, new)
-        )
+        taught = _interleaved(own, new)
+        return after._replace(joint=moved.learned(own), echo=heard)._deepened(taught, codes)
 
     def _passed(self, rows: Floats, contexts: Floats) -> tuple[Bools, Gate]:
         """Strange is what the networks cannot reconstruct or, at half the weight, what is far:
@@ -237,12 +249,14 @@ class DagmmModel(NamedTuple):
         said = () if likeness is None else (likeness > ALIKE, likeness < -ALIKE)
         return gate.passed(self.gate, rows, self._standardised, strangeness, distances, *said)
 
-    def _deepened(self, taught: Floats) -> Self:
-        inputs = self._remembered()
-        if self.deep is None and len(inputs) < deep_mixture.LEAST_ROWS:
+    def _deepened(self, taught: Floats, codes: Floats) -> Self:
+        inputs, deep = self._remembered(), self.deep
+        if deep is None and len(inputs) < deep_mixture.LEAST_ROWS:
             return self
-        deep = self.deep or deep_mixture.fresh(self.design, inputs)
-        deep = deep_mixture.learned(deep, taught, inputs, self.age)
+        if deep is None:
+            deep = deep_mixture.fresh(self.design, inputs)
+            codes = deep_mixture.encoded(deep, taught).z
+        deep = deep_mixture.learned(deep, taught, codes, inputs, self.age)
         deep, residual = deep_mixture.respread(deep, inputs)
         held = self.held._replace(residual=distance_operand(residual))
         return self._replace(deep=deep, held=held)
@@ -330,9 +344,9 @@ def _total(terms: Floats) -> Floats:
     return np.asarray(reduce(np.add, terms.T))
 
 
-def _own(scale: Scale) -> Scale:
-    """Of the columns alone."""
-    return Scale._make(array[::2] for array in scale)
+def _side(scale: Scale, side: int) -> Scale:
+    """Of the columns alone, side 0, or of their innovations, side 1."""
+    return Scale._make(array[side::2] for array in scale)
 
 
 def _interleaved(own: Floats, new: Floats) -> Floats:

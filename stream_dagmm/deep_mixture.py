@@ -31,7 +31,7 @@ has scores to compare with yet."""
 PAPER_YOUNG, PAPER_STEPS = 4096, 4
 """The paper's pyramid learns slowly: for so many events each block trains it so many steps."""
 
-LEAST_ROWS, MOST_ROWS = 32, 256
+LEAST_ROWS, MOST_ROWS = 32, 128
 """Rows in memory before networks are made, and in a batch: fewer say nothing about shapes; more
 cost time and teach no better."""
 
@@ -100,15 +100,18 @@ def encoded(deep: DeepMixture, rows: Floats) -> Encoded:
     return Encoded(np.hstack([code, measure(rows, reconstructed)]), residual)
 
 
-def learned(deep: DeepMixture, rows: Floats, memory: Floats, age: int) -> DeepMixture:
+def learned(
+    deep: DeepMixture, rows: Floats, codes: Floats, memory: Floats, age: int
+) -> DeepMixture:
     """After the rows [B, D] of a block that may teach, with the memory [R, D] on the same scale.
 
-    age: events seen, these included; it decides whether to publish.
+    codes [B, Z + 2]: z of the rows, as they were scored. age: events seen, these included; it
+    decides whether to publish.
     """
     design = deep.design
     random = buffers.generator(design.seed, age, 3)
+    standing = _moved(deep, codes)
     deep = _widened(deep, memory.shape[1], random)
-    standing = _moved(deep, rows)
     pool = torch.from_numpy(np.vstack([rows, memory]))
     size = max(len(rows), LEAST_ROWS)  # few rows are topped up from the memory
     batch = random.permutation(size)[:MOST_ROWS]
@@ -177,18 +180,18 @@ def _default_gradient(deep: DeepMixture, rows: Tensor) -> Tensor:
     return objectives.default_gradient(nets, spread, standing, rows.float()).double()
 
 
-def _moved(deep: DeepMixture, rows: Floats) -> Mixture:
-    """The published mixture after the block: memberships by the estimation network when faithful,
-    else by distance, the E-step."""
+def _moved(deep: DeepMixture, codes: Floats) -> Mixture:
+    """The published mixture after a block with these codes [B, Z + 2]: memberships by the
+    estimation network when faithful, else by distance, the E-step."""
     design, published = deep.design, deep.published
-    if not len(rows):
+    if not len(codes):
         return published.mixture
-    z = torch.from_numpy(encoded(deep, rows).z)
+    z = torch.from_numpy(codes)
     if design.faithful:
         belonging = memberships(published.nets, z)
     else:
         belonging = mixture.shared_memberships(published.mixture, z)
-    return mixture.update(published.mixture, z, belonging, 2.0 ** (-len(rows) / design.half_life))
+    return mixture.update(published.mixture, z, belonging, 2.0 ** (-len(codes) / design.half_life))
 
 
 def _publish(design: Design, nets: Nets, memory: Tensor, standing: Mixture | None) -> Published:

@@ -25,7 +25,7 @@ STRANGE = 2.0
 which costs nothing, and a flood that is only moderately strange is caught."""
 
 FAR = 2.5
-"""The same for the distance in the features alone, which freezes the levels."""
+"""The same for the distance in the features alone, past which the levels do not follow."""
 
 NEAR = 1.0
 """Standard deviations below the mean distance at which strange events count as near-identical."""
@@ -79,8 +79,8 @@ class Gate(NamedTuple):
         """Whether near-identical strange events teach."""
         return self.identical > max(PATIENCE, IDENTICAL_SHARE * self.taught)
 
-    def freezes(self, distances: Floats) -> npt.NDArray[np.bool_]:
-        """Which rows, by their distances [B], leave the levels as they are."""
+    def finds_far(self, distances: Floats) -> npt.NDArray[np.bool_]:
+        """Which rows, by their distances [B], should not move the levels."""
         if self.admits_diverse or self.admits_identical:
             return np.zeros(len(distances), dtype=np.bool_)
         return np.asarray(distances > self.distance.above(FAR))

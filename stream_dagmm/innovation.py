@@ -15,28 +15,50 @@ MEMORY = 10.0
 
 SHARE = 1.0 / MEMORY
 
+STEP = 2.0
+"""Usual innovations of a column that an ordinary step of its level is at most."""
 
-def follow(level: Floats, rows: Floats, frozen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+
+def follow(
+    level: Floats, rows: Floats, far: npt.NDArray[np.bool_], usual: Floats
+) -> tuple[Floats, Floats]:
     """The levels [B, D] that the rows [B, D] meet one after the other, and the level [D] after
-    them. A frozen row does not move the level, a missing value leaves its column's as it is.
+    them. A missing value leaves its column's level as it is. A far row moves none, as a flood would
+    take them along; unless every column is an ordinary step from its level, for so a drift arrives
+    where nothing was before.
 
-    >>> levels, after = follow(np.array([np.nan]), np.array([[4.0], [14.0]]), np.zeros(2, bool))
+    usual: [D] standard deviation of each column's innovations, 0 where it never varied.
+
+    >>> rows, near = np.array([[4.0], [14.0]]), np.zeros(2, bool)
+    >>> levels, after = follow(np.array([np.nan]), rows, near, np.ones(1))
     >>> levels.tolist(), after.tolist()
     ([[nan], [4.0]], [5.0])
     """
     rows = np.clip(rows, -LARGEST, LARGEST)
-    levels = np.empty_like(rows)
-    current = np.append(level, np.full(rows.shape[1] - len(level), np.nan))
-    known = not np.isnan(current).any()
-    complete = not np.isnan(rows).any()
-    for place, still in enumerate(frozen.tolist()):
-        levels[place] = current
-        if still:
-            continue
-        row = rows[place]
-        if not (known and complete):
-            current = np.where(np.isnan(current), row, current)
-            row = np.where(np.isnan(row), current, row)
-            known = not np.isnan(current).any()
-        current = current + (row - current) * SHARE
-    return levels, current
+    levels = np.full((len(rows) + 1, rows.shape[1]), np.nan)
+    levels[0, : len(level)] = level
+    if np.isnan(levels[0]).any() or np.isnan(rows).any():
+        move = _moved_where_seen
+    else:
+        move = _moved
+    shares, step = SHARE * rows, STEP * usual
+    for place, is_far in enumerate(far.tolist()):
+        met, after = levels[place], levels[place + 1]
+        if is_far and (np.abs(rows[place] - met) > step).any():
+            after[:] = met
+        else:
+            move(met, rows[place], shares[place], after)
+    return levels[:-1], levels[-1].copy()
+
+
+def _moved(level: Floats, row: Floats, share: Floats, after: Floats) -> None:
+    """Writes the level after a row, given its share in it."""
+    np.multiply(level, 1.0 - SHARE, out=after)
+    after += share
+
+
+def _moved_where_seen(level: Floats, row: Floats, share: Floats, after: Floats) -> None:
+    """The same where values or levels are missing."""
+    _moved(level, row, share, after)
+    np.copyto(after, level, where=np.isnan(row))
+    np.copyto(after, row, where=np.isnan(level))

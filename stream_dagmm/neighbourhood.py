@@ -6,7 +6,13 @@ came twice. The nearest 15 % of it say whether the event belongs to a population
 
 import numpy as np
 
-from stream_dagmm.arithmetic import Floats, distance_operand, squared_distances_to
+from stream_dagmm.arithmetic import (
+    Floats,
+    Singles,
+    coarse_distances_to,
+    coarse_operand,
+    squared_distances_to,
+)
 
 SHARE = 0.15
 """Of the memory, the nearest; between a tenth and a fifth the choice does not matter."""
@@ -18,26 +24,34 @@ copies is as near as one can be, not infinitely near."""
 
 def log_distance(rows: Floats, memory: Floats) -> Floats:
     """Log of the geometric mean distance [B] between rows [B, D] and their nearest `SHARE` of the
-    memory [R, D], both on the row grid; in standard deviations per root column.
+    memory [R, D], both standardised; in standard deviations per root column.
 
     >>> memory = np.array([[0.0, 0.0], [3.0, 4.0]])
     >>> log_distance(np.array([[0.0, 0.0], [6.0, 8.0]]), memory).round(2).tolist()
     [-2.3, 1.26]
     """
-    return log_distance_to(distance_operand(memory), rows)
+    return log_distance_to(coarse_operand(memory), rows)
 
 
-def log_distance_to(operand: Floats, rows: Floats, least: float = LEAST_SQUARE) -> Floats:
-    """`log_distance` to a memory prepared once, by `arithmetic.distance_operand`.
+def log_distance_to(operand: Singles | Floats, rows: Floats, least: float = LEAST_SQUARE) -> Floats:
+    """`log_distance` to a memory prepared once, by `arithmetic.coarse_operand`; or of rows of
+    another scale, on the row grid, by `arithmetic.distance_operand`.
 
     least: `LEAST_SQUARE` in the units of the rows.
     """
     held = operand.shape[1]
     nearest = max(1, int(SHARE * held))
-    # Exact in double precision, then rounded, each alone: to single, which is found in a third of
-    # the time and keeps the logarithm to 1e-7.
-    squares = squared_distances_to(operand, rows).astype(np.float32)
+    squares = _squares(operand, rows)
     if nearest < held:
         squares.partition(nearest - 1, axis=1)
     per_column = squares[:, :nearest].astype(np.float64) / rows.shape[1] + least
     return np.asarray(0.5 * np.log(per_column).sum(axis=1) / nearest)
+
+
+def _squares(operand: Singles | Floats, rows: Floats) -> Singles:
+    if operand.dtype == np.float32:
+        return coarse_distances_to(operand.astype(np.float32, copy=False), rows)
+    # Exact in double precision, then rounded, each alone: the nearest of singles are found in a
+    # third of the time, and the logarithm is kept to 1e-7.
+    exact = squared_distances_to(operand.astype(np.float64, copy=False), rows)
+    return exact.astype(np.float32)

@@ -72,8 +72,12 @@ class Block(NamedTuple):
 
     def room(self, batch_size: int, growth: float) -> int:
         """Events until the block ends: blocks grow from 1 up to the batch size, each at most a
-        share `growth` of the events learned before it."""
-        return min(batch_size, max(1, int(growth * self.begun))) - sum(map(len, self.rows))
+        share `growth` of the events learned before it; whole ones end at multiples of the batch
+        size, which calls of even sizes then do not cut."""
+        length = min(batch_size, max(1, int(growth * self.begun)))
+        if length == batch_size:
+            length -= self.begun % batch_size
+        return length - sum(map(len, self.rows))
 
 
 class Glance(NamedTuple):

@@ -12,6 +12,8 @@ from stream_dagmm.arithmetic import (
     LONGEST_SUM,
     ROW_BOUND,
     Floats,
+    coarse_distances_to,
+    coarse_operand,
     on_column_grid,
     on_row_grid,
     squared_distances,
@@ -110,12 +112,30 @@ def test_squared_distances_at_the_corners_of_the_grid_are_exact() -> None:
     assert squared_distances(corner, corner).tolist() == [[0.0]]
 
 
+@pytest.mark.parametrize("width", [*WIDTHS, 512, 4096])
+def test_coarse_distances_are_exact_between_rounded_rows_and_at_any_cut(width: int) -> None:
+    random = np.random.default_rng(width)
+    rows, others = (np.clip(random.normal(size=(40, width)) * 6.0, -8.0, 8.0) for _ in range(2))
+    rows[:3], others[:3] = 8.0, -8.0  # the farthest apart that rows can be
+    step = 2.0 ** -((16 - int(np.ceil(np.log2(width)))) // 2)
+    units, other_units = np.rint(rows / step), np.rint(others / step)
+    exact = step**2 * ((units[:, None, :] - other_units[None]) ** 2).sum(axis=2)
+    operand = coarse_operand(others)
+    assert np.array_equal(coarse_distances_to(operand, rows), exact)
+    for place in range(40):
+        assert np.array_equal(
+            coarse_distances_to(operand, rows[place : place + 1])[0], exact[place]
+        )
+
+
 def large_products() -> bytes:
     """Of operands so large that a library shares them among its threads."""
     products = b""
     for width in (1, 100, 512):
         rows, matrix = operands(1024, width, 300)
         products += (rows @ matrix).tobytes() + squared_distances(rows[:300], rows).tobytes()
+        standard = np.clip(rows, -8.0, 8.0)
+        products += coarse_distances_to(coarse_operand(standard), standard[:300]).tobytes()
     return products
 
 

@@ -31,7 +31,9 @@ def trained(design: Design, blocks: int) -> DeepMixture:
     memory = rows_of(200)
     deep = deep_mixture.fresh(design, memory)
     for block in range(blocks):
-        deep = deep_mixture.learned(deep, rows_of(64, seed=block), memory, 64 * (block + 1))
+        rows = rows_of(64, seed=block)
+        codes = deep_mixture.encoded(deep, rows).z
+        deep = deep_mixture.learned(deep, rows, codes, memory, 64 * (block + 1))
     return deep
 
 
@@ -74,7 +76,8 @@ def test_the_published_mixture_is_of_the_published_encoder(faithful: bool) -> No
 def test_columns_that_come_later_leave_what_the_old_ones_say(faithful: bool) -> None:
     deep = trained(design_of(faithful), 2)
     block, memory = (np.pad(rows_of(count), ((0, 0), (0, 3))) for count in (64, 200))
-    wider = deep_mixture.learned(deep, block, memory, 256)
+    codes = deep_mixture.encoded(deep, block[:, :6]).z
+    wider = deep_mixture.learned(deep, block, codes, memory, 256)
     assert len(wider.spread) == 9
     again = deep_mixture.restored(wider.design, deep_mixture.to_state(wider))
     assert torch.equal(again.nets.flat(), wider.nets.flat())

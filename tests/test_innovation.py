@@ -15,13 +15,17 @@ from stream_dagmm.arithmetic import Floats
 anything = st.floats(-1e300, 1e300) | st.just(math.nan)
 
 
-def followed(rows: Floats, cuts: list[int], frozen: Floats) -> tuple[Floats, Floats]:
+def followed(
+    rows: Floats, cuts: list[int], far: Floats, usual: float = 0.1
+) -> tuple[Floats, Floats]:
     """Levels met and the level after, with the rows cut at the given places."""
     level, met = np.full(rows.shape[1], np.nan), []
     bounds = [0, *sorted(cuts), len(rows)]
     for start, stop in itertools.pairwise(bounds):
         part = slice(start, stop)
-        levels, level = innovation.follow(level, rows[part], frozen[part].astype(np.bool_))
+        levels, level = innovation.follow(
+            level, rows[part], far[part].astype(np.bool_), np.full(rows.shape[1], usual)
+        )
         met.append(levels)
     return np.vstack(met), level
 
@@ -32,8 +36,8 @@ def followed(rows: Floats, cuts: list[int], frozen: Floats) -> tuple[Floats, Flo
     st.lists(st.integers(0, 12), max_size=4),
 )
 @settings(max_examples=50)
-def test_any_cut_gives_the_same_levels(rows: Floats, frozen: Floats, cuts: list[int]) -> None:
-    whole, parts = followed(rows, [], frozen), followed(rows, cuts, frozen)
+def test_any_cut_gives_the_same_levels(rows: Floats, far: Floats, cuts: list[int]) -> None:
+    whole, parts = followed(rows, [], far), followed(rows, cuts, far)
     assert whole[0].tobytes() == parts[0].tobytes()
     assert whole[1].tobytes() == parts[1].tobytes()
 
@@ -47,8 +51,19 @@ def test_the_level_is_the_exponentially_weighted_mean() -> None:
     assert after[0] == pytest.approx(expected)
 
 
-def test_a_missing_value_and_a_frozen_row_leave_the_level() -> None:
+def test_a_missing_value_and_a_far_row_leave_the_level() -> None:
     rows = np.array([[4.0, 1.0], [math.nan, 2.0], [14.0, 99.0], [14.0, 1.1]])
     levels, after = followed(rows, [], np.array([0.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(levels[1:, 0], [4.0, 4.0, 4.0])
     np.testing.assert_allclose(after, [5.0, 1.1])
+
+
+def test_a_far_row_is_followed_where_every_column_makes_an_ordinary_step() -> None:
+    rows, far = np.array([[0.0, 0.0], [1.0, -1.0], [1.0, -9.0]]), np.array([0.0, 1.0, 1.0])
+    _, after = followed(rows, [], far, usual=1.0)
+    np.testing.assert_allclose(after, [0.1, -0.1])
+
+
+def test_a_far_row_that_differs_where_nothing_ever_did_is_not_followed() -> None:
+    _, after = followed(np.array([[5.0], [5.1]]), [], np.array([0.0, 1.0]), usual=0.0)
+    np.testing.assert_allclose(after, [5.0])

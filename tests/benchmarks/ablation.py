@@ -45,10 +45,12 @@ def score_without(*dropped: str) -> Switch:
     """The sum without some of its terms, for the gate as well."""
     whole = DagmmModel._terms
 
-    def terms(model: DagmmModel, rows: Floats, levels: Floats, *measured: Any) -> Floats:
-        found = whole(model, rows, levels, *measured)
+    def terms(
+        model: DagmmModel, rows: Floats, levels: Floats, *measured: Any
+    ) -> tuple[Floats, Floats]:
+        found, codes = whole(model, rows, levels, *measured)
         found[:, [TERMS.index(name) for name in dropped]] = 0.0
-        return found
+        return found, codes
 
     return Switch(names={"dagmm_model:DagmmModel._terms": terms})
 
@@ -56,6 +58,7 @@ def score_without(*dropped: str) -> Switch:
 SWITCHES: dict[str, Switch] = {
     WHOLE: Switch(),
     "gate": Switch(names={"gate:STRANGE": np.inf, "gate:FAR": np.inf}),
+    "ordinary steps": Switch(names={"innovation:STEP": -1.0}),
     "density": score_without("density"),
     "innovation": score_without("innovation"),
     "residual": score_without("residual"),
