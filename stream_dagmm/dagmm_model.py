@@ -32,8 +32,8 @@ from stream_dagmm.reach import Reach
 from stream_dagmm.scaling import Ruler, Scale, Standardised
 from stream_dagmm.told import ALIKE, WORTH, Told
 
-MEMORY = 320
-"""Rows held in memory: its nearest 15 % are 48, enough for a steady mean of logarithms."""
+MEMORY = 256
+"""Rows held in memory: its nearest 15 % are 38, enough for a steady mean of logarithms."""
 
 ENERGY_WEIGHT = 0.5
 """Of the energy per dimension beside the log distances; between 0 and 1 it hardly matters."""
