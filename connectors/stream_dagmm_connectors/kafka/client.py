@@ -122,9 +122,10 @@ class Reader(Protocol):
         """The group's offset once no transaction is open on it; `NotYet` while one is."""
 
     def membership(self) -> object:
-        """Who this member is at this moment, for `Writer.send_offsets`; `Aborted` once it was put
-        out of the group. Brokers take a transaction's offsets from nobody without a question, so
-        one that woke up late would overwrite what the next owner has committed."""
+        """Who this member is at this moment, for `Writer.send_offsets`, which refuses it once the
+        group has gone on without it; `Aborted` once it knows that it was put out of the group.
+        Brokers take a transaction's offsets from nobody without a question, so one that woke up
+        late would overwrite what the next owner has committed."""
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
         """The first offset that the log still has; `NotYet`."""

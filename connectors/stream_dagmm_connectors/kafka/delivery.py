@@ -60,6 +60,7 @@ class Delivery:
         self._asked: dict[Place, Asked] = {}
         """Of a commit whose outcome is unknown."""
         self._open = False
+        self._membership: object | None = None
         self.broken: str | None = "not started"
         self.commits = 0
         self.aborts = 0
@@ -81,6 +82,21 @@ class Delivery:
     def stand_of(self, place: Place) -> Stand | None:
         """The same, or None of a partition that is not ours; from any thread."""
         return self._stands.get(place)
+
+    def belong(self) -> None:
+        """Note who this member is, at a moment when everything that it was told of its partitions
+        has been heeded: within a rebalance's call, and when a poll has ended.
+
+        A client may join its group again behind our back, under a generation in which partitions
+        of ours belong to another. Brokers look at the generation alone (KIP-447), not at whose a
+        partition is, and would take their offsets under the new one; under the old they refuse.
+        """
+        if self._transactional_id is None:
+            return
+        try:
+            self._membership = self._reader.membership()
+        except Aborted:
+            self._membership = None
 
     def own(self, place: Place, stand: Stand) -> None:
         """A partition came; from here on its records may be taken."""
@@ -183,7 +199,9 @@ class Delivery:
             for place, (reached, offset) in progress.items()
         }
         if self._transactional_id is not None:
-            writer.send_offsets(offsets, self._reader.membership())
+            if self._membership is None:
+                raise Aborted("not a member of the group any more")
+            writer.send_offsets(offsets, self._membership)
         self._asked = {
             place: Asked(
                 committed,

@@ -158,6 +158,7 @@ class Scoring:
     def on_revoked(self, places: Iterable[Place]) -> None:
         """Commit what was scored of them, with a checkpoint, and let go."""
         self.rebalances += 1
+        self.delivery.belong()
         self._enter("revoke")
         going = list(places)
         if not self._stopping:
@@ -206,6 +207,7 @@ class Scoring:
             batches = self._reader.poll(self._pace.poll_timeout_ms, at_most)
         except OutOfRange as error:
             self._moving.out_of_range(str(error))
+        self.delivery.belong()
         if self._fatal is not None:
             raise self._fatal
         for place, records in batches.items():

@@ -51,6 +51,8 @@ class FakeKafka:
     topic_ids: dict[str, str] = field(default_factory=dict)
     begins: dict[Place, int] = field(default_factory=dict)
     """First offsets that are left, where records were deleted."""
+    senders: list[object] = field(default_factory=list)
+    """In whose name offsets were sent."""
 
     def append(
         self,
@@ -226,6 +228,7 @@ class FakeWriter:
         return sent
 
     def send_offsets(self, offsets: Offsets, membership: object) -> None:
+        self._kafka.senders.append(membership)
         if self._id:
             add = self._transaction().offsets.update
             self._trap.around("send offsets", lambda: add(offsets))

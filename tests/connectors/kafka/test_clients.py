@@ -224,12 +224,12 @@ def test_whoever_is_in_no_group_has_no_offsets_to_send(clients: Clients) -> None
     outsider.close(5_000)
 
 
-def test_a_member_that_was_put_out_has_none_to_send_either(
-    reader: Reader, broker: Broker, group: str
+def test_a_member_that_was_put_out_has_none_to_send_either_nor_in_its_former_name(
+    reader: Reader, writer: Writer, place: Place, broker: Broker, group: str
 ) -> None:
     admin = KafkaAdminClient(**broker.client())
     (member,) = admin.describe_groups([group])[group]["members"]
-    reader.membership()
+    former = reader.membership()
     admin.remove_group_members(group, [MemberToRemove(member_id=member["member_id"])])
     admin.close()
 
@@ -241,6 +241,11 @@ def test_a_member_that_was_put_out_has_none_to_send_either(
         return False
 
     until(is_out)
+    writer.begin()
+    writer.send([record(place, 0)])
+    writer.settle()
+    with pytest.raises(Aborted):
+        writer.send_offsets({place: Committed(1, "")}, former)
 
 
 def test_a_new_writer_of_the_same_id_fences_the_old_one(

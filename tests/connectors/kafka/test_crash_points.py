@@ -163,3 +163,31 @@ def test_a_broker_that_is_away_at_the_start_is_asked_again() -> None:
     kafka = fresh()
     run(process(kafka, Trap(), clients=ClientsOfOneAway), kafka)
     assert emitted(kafka) == EXPECTED
+
+
+class JoinsBehindOurBack(FakeReader):
+    """Its library joins anew after each poll, as soon as it was asked who it is."""
+
+    asked = False
+
+    def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
+        got = super().poll(timeout_ms, at_most)
+        self.asked = False
+        return got
+
+    def membership(self) -> str:
+        when = "later" if self.asked else "as the poll ended"
+        self.asked = True
+        return when
+
+
+class ClientsOfOneThatJoins(FakeClients):
+    def reader(self) -> Reader:
+        return JoinsBehindOurBack(self._kafka, self._trap)
+
+
+def test_offsets_go_out_in_the_name_under_which_their_partitions_were_given() -> None:
+    kafka = fresh()
+    run(process(kafka, Trap(), clients=ClientsOfOneThatJoins), kafka)
+    assert emitted(kafka) == EXPECTED
+    assert set(kafka.senders) == {"as the poll ended"}
