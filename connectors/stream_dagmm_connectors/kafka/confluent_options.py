@@ -118,7 +118,7 @@ def sorted_out(otherwise: type[Trouble] = Aborted) -> Iterator[None]:
     """What the library raises within, as one of ours.
 
     A fatal error of a client comes out of whatever polls next; where a callback ran meanwhile, as
-    a `SystemError` on top of it.
+    a `SystemError` on top of it, or with nothing below (seen at a flush of a fenced producer).
     """
     try:
         yield
@@ -126,6 +126,6 @@ def sorted_out(otherwise: type[Trouble] = Aborted) -> Iterator[None]:
         raise trouble(of(error), otherwise) from error
     except SystemError as error:
         cause = error.__cause__
-        if not isinstance(cause, KafkaException):
-            raise
-        raise trouble(of(cause), otherwise) from error
+        if isinstance(cause, KafkaException):
+            raise trouble(of(cause), otherwise) from error
+        raise otherwise(f"the client failed without a word ({error})") from error
