@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stream_dagmm_connectors.commands.looking import looking, recipe_of
 from stream_dagmm_connectors.kafka.address import is_address, parse
-from stream_dagmm_connectors.kafka.auditing import Verdict, audit
+from stream_dagmm_connectors.kafka.auditing import Verdict
+from stream_dagmm_connectors.kafka.auditing_all import audit_all
 from stream_dagmm_connectors.kafka.options import RunOptions, Security
 from stream_dagmm_connectors.loading import flag_of
 from stream_dagmm_connectors.settings import ReplaySettings
@@ -31,4 +32,4 @@ def compared(settings: ReplaySettings) -> Verdict:
         **{name: getattr(settings, name) for name in same},
     )
     with looking(options) as outside:
-        return audit(outside, asked, against, recipe_of(settings))
+        return audit_all(outside, asked, against, recipe_of(settings))

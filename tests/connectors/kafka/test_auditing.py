@@ -11,6 +11,7 @@ from kafka import KafkaProducer
 
 from stream_dagmm_connectors.kafka.address import Address
 from stream_dagmm_connectors.kafka.auditing import DIFFERS, NOT_COMPARED, SAME, Verdict, audit
+from stream_dagmm_connectors.kafka.auditing_all import audit_all
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
 from stream_dagmm_connectors.kafka.client import Place
 from stream_dagmm_connectors.kafka.outside import Outside
@@ -20,7 +21,15 @@ from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
 from tests.connectors.kafka.fakes import FakeClients, FakeKafka, Trap
 from tests.connectors.kafka.streams import delete_before, event, fill, make_topics, read, recipe
-from tests.connectors.kafka.test_crash_points import DONE, EVENTS, RECIPE, fresh, process, run
+from tests.connectors.kafka.test_crash_points import (
+    DONE,
+    EVENTS,
+    PARTITIONS,
+    RECIPE,
+    fresh,
+    process,
+    run,
+)
 from tests.connectors.kafka.test_loop import run_until, scored_up_to, scoring
 from tests.connectors.kafka.test_replay import command
 
@@ -162,12 +171,33 @@ def test_without_a_checkpoint_the_options_must_be_those_of_the_run() -> None:
     assert "(lineage)" in audited(kafka, recipe=other).words
 
 
+def test_without_a_partition_all_are_compared_and_the_worst_is_the_verdict() -> None:
+    kafka = left()
+
+    def verdict() -> Verdict:
+        return audit_all(outside(kafka), Address("events"), "scored", RECIPE)
+
+    same = verdict()
+    assert same.code == SAME
+    assert [line.split(" of ")[1][:8] for line in same.words.splitlines()] == [
+        f"events-{n}" for n in range(PARTITIONS)
+    ]
+    cut(kafka)
+    kafka.logs.pop(Place("checkpoints", 1), None)
+    assert verdict().code == NOT_COMPARED
+    changed(kafka, Place("scored", 1), 3, key=b"another")
+    differs = verdict()
+    assert differs.code == DIFFERS
+    assert "could not compare" in differs.words and "differs at events-1@3" in differs.words
+
+
 def test_on_a_real_broker_the_command_says_same_differs_or_what_is_missing(
     broker: Broker,
 ) -> None:
-    topics = make_topics(broker, "audit")
+    topics = make_topics(broker, "audit", 2)
     made = recipe(topics)
     fill(broker, topics.events, [event(n) for n in range(900)])
+    fill(broker, topics.events, [event(n, 1) for n in range(900)], 1)
     one = scoring(broker, topics, made)
     run_until(one, scored_up_to(one, topics, 900))
     name, words = f"kafka://{topics.events}", ["--group", f"{topics.events}-group"]
@@ -184,7 +214,7 @@ def test_on_a_real_broker_the_command_says_same_differs_or_what_is_missing(
         producer.send(forged, value=value, key=row.key, headers=row.headers)
     producer.close()
     words += ["--checkpoints", topics.checkpoints]
-    done = command(broker, ["replay", name, "--against", forged, *words])
+    done = command(broker, ["replay", f"{name}?partition=0", "--against", forged, *words])
     assert done.exit_code == DIFFERS, done.output
     assert done.stdout.startswith("differs at audit-0@500\n  emitted   {")
 
