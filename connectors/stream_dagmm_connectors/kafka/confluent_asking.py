@@ -66,9 +66,12 @@ class Asking:
                 request_timeout=within_s,
             )
             try:
-                found.append(int(futures[asked].result(within_s + 1.0).offset))
+                offset = int(futures[asked].result(within_s + 1.0).offset)
             except TimeoutError as error:
                 raise NotYet(f"{place}: no answer within {within_s:g} s") from error
             except KafkaException as error:
                 raise trouble(of(error), NotYet) from error
+            if offset < 0:  # of a topic that is being made
+                raise NotYet(f"{place}: the broker names no offset yet")
+            found.append(offset)
         return found[0], found[1]

@@ -48,7 +48,14 @@ SEEK_S = 5.0
 QUEUED_KILOBYTES = 32 << 10
 """What it may fetch ahead, whatever the lag."""
 
-GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION)
+GONE = (
+    KafkaError._AUTO_OFFSET_RESET,
+    KafkaError.OFFSET_OUT_OF_RANGE,
+    KafkaError._LOG_TRUNCATION,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+)
+"""Of a position or a topic that is no more, perhaps because it is being made anew."""
 
 
 class ConfluentReader:
@@ -60,6 +67,8 @@ class ConfluentReader:
         self._asking = Asking(connection)
         self._positions: dict[Place, int] = {}
         self._ended: Fatal | None = None
+        self._gone: str | None = None
+        """What was said of a position that is no more, until another is sought."""
         self._calls = Deadline()
         """For calls that have no time-out of their own and may wait without end."""
         self._consumer = Consumer(
@@ -123,6 +132,8 @@ class ConfluentReader:
             self._positions[place] = max(reached, self._positions.get(place, 0))
         if self._ended is not None:
             raise self._ended
+        if self._gone is not None and not got:  # what was read comes first, or it were lost
+            raise OutOfRange(self._gone)
         return got
 
     def _not_a_record(self, message: Message) -> None:
@@ -133,14 +144,16 @@ class ConfluentReader:
             place = Place(message.topic() or "", message.partition() or 0)
             self._positions[place] = message.offset() or 0
         elif error.code() in GONE:
-            raise OutOfRange(f"{message.topic()}-{message.partition()}: {error.str()}")
+            self._gone = f"{message.topic()}-{message.partition()}: {error.str()}"
         elif isinstance(found := trouble(error), Fatal):
             raise found
         # all else the client tries again by itself; the watchdog counts the time
 
     def _on_error(self, error: KafkaError) -> None:
         found = trouble(error)
-        if isinstance(found, Fatal):
+        if error.code() in GONE:
+            self._gone = error.str()
+        elif isinstance(found, Fatal):
             self._ended = found
 
     def _forget(self, went: list[TopicPartition]) -> None:
@@ -180,6 +193,7 @@ class ConfluentReader:
                     raise trouble(of(error)) from error
                 time.sleep(0.005)
         self._positions[place] = offset
+        self._gone = None
 
     def pause(self, places: Iterable[Place]) -> None:
         """Give no record of these."""

@@ -127,8 +127,10 @@ class Moving:
 
     def out_of_range(self, said: str) -> None:
         """Say which records are gone. What the brokers cannot answer now, the next poll asks."""
-        with contextlib.suppress(NotYet):
+        try:
             self.same_topics(list(self._ours.models))
+        except NotYet:
+            return
         for place, model in self._ours.models.items():
             at = model.progress.next_offset
             with contextlib.suppress(NotYet):
