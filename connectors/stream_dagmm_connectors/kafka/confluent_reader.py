@@ -45,6 +45,7 @@ from stream_dagmm_connectors.kafka.deadline import Deadline
 
 SEEK_S = 5.0
 """A partition that came a moment ago can be sought in once the library's threads know of it."""
+WAKE_S = 0.5
 QUEUED_KILOBYTES = 32 << 10
 """What it may fetch ahead, whatever the lag."""
 
@@ -204,6 +205,14 @@ class ConfluentReader:
         """Give records of these."""
         if asked := [TopicPartition(*place) for place in places]:
             self._consumer.resume(asked)
+            for one in asked:
+                self._wake_up(one)
+
+    def _wake_up(self, place: TopicPartition) -> None:
+        """librdkafka 2.16 looks once a second whether a broker at rest has anything to fetch, so a
+        partition that was sought in while paused waited that long. A question wakes it up."""
+        with contextlib.suppress(KafkaException):  # then it is found a second later
+            self._consumer.get_watermark_offsets(place, timeout=WAKE_S, cached=False)
 
     def committed(self, place: Place, timeout_ms: int) -> Committed | None:
         """The stable committed offset."""
