@@ -106,13 +106,18 @@ class ConfluentWriter:
                     self._producer.poll(0.1)
                     continue
                 except KafkaException as error:
-                    if self._used and of(error).code() == KafkaError._UNKNOWN_PARTITION:
-                        # Added since this producer last looked, which the next one will see.
+                    if self._passes(of(error).code()):
                         raise Aborted(of(error).str()) from error
                     raise
                 sent.append(record.place)
                 break
         self._producer.poll(0)
+
+    def _passes(self, code: int) -> bool:
+        """Whether a new producer may send what this one refuses: it was fenced while it slept,
+        which is the end of the producer, not of the process; or a partition was added since it
+        last looked."""
+        return code == KafkaError._FATAL or (self._used and code == KafkaError._UNKNOWN_PARTITION)
 
     def settle(self) -> list[int]:
         """Offsets of all that was sent; `Aborted` where some of it did not arrive."""
