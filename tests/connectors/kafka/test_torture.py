@@ -37,6 +37,13 @@ def test_25_kills_of_processes_that_really_start_change_no_byte(tmp_path: Path) 
 
 
 @pytest.mark.needs("java", "mvn")
+def test_kills_of_scorers_with_the_other_client_change_no_byte(tmp_path: Path) -> None:
+    result = run("chaos", tmp_path / "chaos.json", "--kills", "10", "--client", "confluent")
+    assert sum(result["phases"].values()) == 10
+    assert result["rows"] > 1_000 and result["differences"] == []
+
+
+@pytest.mark.needs("java", "mvn")
 def test_a_short_storm_of_members_changes_no_byte(tmp_path: Path) -> None:
     result = run("storm", tmp_path / "storm.json", "--seconds", "15")
     assert result["joins"] > 6
