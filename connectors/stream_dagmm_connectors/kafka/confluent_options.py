@@ -128,4 +128,6 @@ def sorted_out(otherwise: type[Trouble] = Aborted) -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, KafkaException):
             raise trouble(of(cause), otherwise) from error
+        if cause is not None:
+            raise
         raise otherwise(f"the client failed without a word ({error})") from error
