@@ -9,18 +9,18 @@ And a row's score is computed by exact products (`arithmetic`), alone or among o
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from importlib.metadata import version
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from river import base
 
 from stream_dagmm import arguments, checkpoint, explanation
 from stream_dagmm.arithmetic import Floats
+from stream_dagmm.blocks import Block, Glance, Model
 from stream_dagmm.events import Event, Events, as_events, listed, present
 from stream_dagmm.features import MOST_FEATURES, Columns, widened
+from stream_dagmm.fingerprint import arithmetic_fingerprint
 
 STATE_FORMAT = 1
 """Version of what `to_state` returns; every released one is read or refused with the way out."""
@@ -29,63 +29,6 @@ ExplainWhere = Callable[[Floats], npt.NDArray[np.bool_]]
 """From the scores of a run of rows to the rows that shall be explained."""
 
 Contributions = dict[Hashable, float]
-
-
-class Model(Protocol):
-    """What a detector knows of D columns; every method is pure."""
-
-    @property
-    def width(self) -> int:
-        """D, the columns learned so far."""
-
-    def follow(self, context: Floats, rows: Floats) -> tuple[Floats, Floats]:
-        """The context [B, C] that each of the rows [B, D] meets, and the one [C'] after the last;
-        row by row, so that any cut gives the same bits. The first context is empty."""
-
-    def score(self, rows: Floats, contexts: Floats) -> Floats:
-        """Scores [B] of the rows [B, D] in their contexts [B, C]: finite, each row's its own."""
-
-    def learn(
-        self, rows: Floats, contexts: Floats, scores: Floats, is_text: npt.NDArray[np.bool_]
-    ) -> Self:
-        """The model after a block of rows [B, D'], D' >= D, that met the contexts [B, C] and got
-        the scores [B], NaN where nobody asked for them."""
-
-    def to_state(self) -> dict[str, checkpoint.Tree]:
-        """Named arrays and plain values."""
-
-    def restored(self, state: dict[str, Any]) -> Self:
-        """This fresh model with a saved state."""
-
-    def diagnostics(self) -> dict[str, float | list[float]]:
-        """What a learning curve shows, by name."""
-
-
-class Block(NamedTuple):
-    """The rows of the block that is being filled, with the contexts that they met."""
-
-    rows: list[Floats]
-    contexts: list[Floats]
-    scores: list[Floats]
-    begun: int
-    """Events learned before the block."""
-
-    def room(self, batch_size: int, growth: float) -> int:
-        """Events until the block ends: blocks grow from 1 up to the batch size, each at most a
-        share `growth` of the events learned before it; whole ones end at multiples of the batch
-        size, which calls of even sizes then do not cut."""
-        length = min(batch_size, max(1, int(growth * self.begun)))
-        if length == batch_size:
-            length -= self.begun % batch_size
-        return length - sum(map(len, self.rows))
-
-
-class Glance(NamedTuple):
-    """The event that was scored last and what it met, so that learning it need not look again."""
-
-    row: bytes
-    contexts: Floats
-    after: Floats
 
 
 class BlockDetector(base.AnomalyDetector):
@@ -264,15 +207,9 @@ class BlockDetector(base.AnomalyDetector):
         return dict(self._get_params())
 
     def fingerprint(self) -> dict[str, str]:
-        """What the bits of a score depend on beside configuration and events: versions and the
-        instruction set. The law of cuts holds where all of it is equal."""
-        return {
-            "stream-dagmm": version("stream-dagmm"),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "cpu": _cpu(),
-            "threads": str(torch.get_num_threads()),
-        }
+        """What the bits of a score depend on beside configuration and events; the law of cuts holds
+        where all of it is equal (`fingerprint.py`)."""
+        return arithmetic_fingerprint()
 
     def diagnostics(self) -> dict[str, float | list[float]]:
         """What a learning curve shows, by name: of the model as it stands."""
@@ -327,14 +264,3 @@ class BlockDetector(base.AnomalyDetector):
         return explanation.contributions(
             lambda variants: self._score(listed(variants), context), present(event)
         )
-
-
-def _cpu() -> str:
-    """The instruction set that torch uses, and NumPy's where that is another."""
-    torch_has = torch.backends.cpu.get_cpu_capability()
-    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-    wide = {"X86_V4", "AVX512F", "AVX512_SKX"}.intersection(found)
-    numpy_has = (
-        "AVX512" if wide else "AVX2" if {"X86_V3", "AVX2"}.intersection(found) else "DEFAULT"
-    )
-    return torch_has if torch_has == numpy_has else f"{torch_has}, NumPy {numpy_has}"

@@ -63,7 +63,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -5.6 4.1
+    -5.4 4.0
 
     References
     ----------
