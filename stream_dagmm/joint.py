@@ -109,7 +109,7 @@ class Joint(NamedTuple):
     def learned(self, rows: Floats) -> Self:
         """After rows [B, D] that may teach, on the scale that stands."""
         if not len(rows):
-            return self
+            return self._ready()  # columns may have come all the same
         after = self
         if self.conditionals is not None and len(self.conditionals.offset) == rows.shape[1]:
             surprise = self.conditionals.surprise(rows)

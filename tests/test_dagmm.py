@@ -112,3 +112,11 @@ def test_from_the_very_edge_of_what_was_learned_farther_is_always_stranger(
             probes = np.repeat(rows[-1:], 290, axis=0)
             probes[:, place] = edge * 10.0 ** np.arange(290)
             assert (np.diff(detector.score_many(probes)) > 0.0).all()
+
+
+def test_a_flood_that_brings_a_new_feature_and_teaches_nothing_is_scored_on() -> None:
+    usual = np.random.default_rng(0).normal(size=(2_048, 3))
+    detector = StreamDAGMM(batch_size=128)
+    detector.learn_many([dict(zip("abc", row, strict=True)) for row in usual.tolist()])
+    flood = [{"a": 50.0, "b": 50.0, "c": 50.0, "new": 1.0}] * 512
+    assert np.isfinite(detector.score_learn_many(flood)).all()

@@ -88,3 +88,9 @@ def test_a_saved_one_goes_on_bit_for_bit() -> None:
     joint, rows = taught(together(2_048)), together(64)
     again = Joint.fresh(20_000.0).restored(joint.to_state())
     assert again.excess(rows).tobytes() == joint.excess(rows).tobytes()
+
+
+def test_columns_that_come_with_a_block_of_which_nothing_teaches_are_known_all_the_same() -> None:
+    joint = taught(together(4_096)).moved(np.ones(5), np.zeros(5)).learned(np.empty((0, 5)))
+    rows = np.hstack([together(8), np.zeros((8, 1))])
+    assert np.isfinite(joint.excess(rows)).all()
