@@ -18,18 +18,19 @@ from stream_dagmm import (
     scaling,
     told,
 )
-from stream_dagmm.arithmetic import Floats, Singles, coarse_operand, distance_operand
+from stream_dagmm.arithmetic import Floats, distance_operand
 from stream_dagmm.buffers import Reservoir
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.deep_mixture import RESIDUAL_UNIT, DeepMixture, Encoded
 from stream_dagmm.echo import Echo
 from stream_dagmm.features import widened
 from stream_dagmm.gate import Gate
+from stream_dagmm.held import Held, interleaved, side_of
 from stream_dagmm.joint import Joint
 from stream_dagmm.nets import Design
 from stream_dagmm.objectives import TAIL
 from stream_dagmm.reach import Reach
-from stream_dagmm.scaling import Ruler, Scale, Standardised
+from stream_dagmm.scaling import Scale, Standardised
 from stream_dagmm.told import ALIKE, WORTH, Told
 
 MEMORY = 256
@@ -47,31 +48,6 @@ MEASURED = len(TERMS) + 1
 """Columns of a context that were measured of the row itself: its terms and its distance."""
 
 Bools = npt.NDArray[np.bool_]
-
-
-class Held(NamedTuple):
-    """What follows from scale, memory and networks, worked out once a block."""
-
-    own_ruler: Ruler
-    """Of the columns."""
-    new_ruler: Ruler
-    """Of their innovations."""
-    rows: Floats
-    """[R, 2 D] the memory on the scale: columns and innovations, interleaved."""
-    own: Singles
-    """The memory's columns, made ready for distances to them; so its innovations, `new`, and its
-    reconstruction errors, `residual`, which are of the networks' inputs."""
-    new: Singles
-    residual: Floats
-
-    @classmethod
-    def of(cls, scale: Scale, memory: Floats, residual: Floats) -> Self:
-        """After scale or memory [R, 2 D] moved."""
-        own_ruler, new_ruler = (scaling.ruler(_side(scale, side)) for side in (0, 1))
-        own = scaling.measured(own_ruler, memory[:, ::2]).rows
-        new = scaling.measured(new_ruler, memory[:, 1::2]).rows
-        operands = coarse_operand(own), coarse_operand(new)
-        return cls(own_ruler, new_ruler, _interleaved(own, new), *operands, residual)
 
 
 class DagmmModel(NamedTuple):
@@ -161,7 +137,7 @@ class DagmmModel(NamedTuple):
 
     def _inputs(self, own: Floats, new: Floats) -> Floats:
         """What the networks see: both, or the columns alone."""
-        return own if self.design.faithful else _interleaved(own, new)
+        return own if self.design.faithful else interleaved(own, new)
 
     def _terms(
         self,
@@ -220,7 +196,7 @@ class DagmmModel(NamedTuple):
         """After a block of rows [B, D'] in the contexts that `follow` gave them."""
         teaches, opened = self._passed(rows[:, : self.width], contexts)
         innovations = self._innovations(rows, self._levels(contexts))
-        lessons = _interleaved(rows, innovations)[teaches]
+        lessons = interleaved(rows, innovations)[teaches]
         both = np.stack([is_text, np.zeros_like(is_text)], axis=1).reshape(-1)
         scale = scaling.update(scaling.widen(self.scale, both), lessons, self.design.half_life)
         age = self.age + len(rows)
@@ -232,9 +208,9 @@ class DagmmModel(NamedTuple):
         codes = self._codes(contexts)[teaches]
         if self.design.faithful:
             return after._replace(reach=self.reach.learned(rows))._deepened(own, codes)
-        moved = self.joint.moved(*scaling.carried(_side(self.scale, 0), _side(scale, 0)))
+        moved = self.joint.moved(*scaling.carried(side_of(self.scale, 0), side_of(scale, 0)))
         heard = self.echo.learned(_total(contexts[:, : len(TERMS)]))
-        taught = _interleaved(own, new)
+        taught = interleaved(own, new)
         return after._replace(joint=moved.learned(own), echo=heard)._deepened(taught, codes)
 
     def _passed(self, rows: Floats, contexts: Floats) -> tuple[Bools, Gate]:
@@ -342,15 +318,3 @@ class DagmmModel(NamedTuple):
 def _total(terms: Floats) -> Floats:
     """The sum [B] of terms [B, 7], one after the other: the same bits however many rows."""
     return np.asarray(reduce(np.add, terms.T))
-
-
-def _side(scale: Scale, side: int) -> Scale:
-    """Of the columns alone, side 0, or of their innovations, side 1."""
-    return Scale._make(array[side::2] for array in scale)
-
-
-def _interleaved(own: Floats, new: Floats) -> Floats:
-    """Columns and innovations [B, D] as one row each: [B, 2 D]."""
-    both = np.empty((len(own), 2 * own.shape[1]))
-    both[:, ::2], both[:, 1::2] = own, new
-    return both
