@@ -34,7 +34,7 @@ class Design:
         them. ValueError for a code that could be a copy."""
         latent = self.latent or max(1, min(width // 2, LARGEST_DEFAULT_CODE))
         features = width - 1
-        if self.latent and latent >= features and not self.restrained:
+        if latent >= features and not self.restrained:
             raise ValueError(
                 f"latent must be below the number of features, {features}, got {latent}: such a "
                 "code learns the trivial copy, which reconstructs everything; make it smaller, or "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stream_dagmm import calibration
 from stream_dagmm_connectors.durable import naming
-from stream_dagmm_connectors.evaluation import FIRST_JUDGED, Verdict
+from stream_dagmm_connectors.evaluation import FIRST_JUDGED, Verdict, why_not_judged
 from stream_dagmm_connectors.events import DeadLetter, place
 from stream_dagmm_connectors.files import STANDARD
 from stream_dagmm_connectors.metrics import Speed
@@ -72,7 +72,7 @@ def _refused(letter: DeadLetter | None) -> list[Line]:
 
 def _judged(verdict: Verdict, label: str) -> list[Line]:
     if verdict.auroc is None or verdict.average_precision is None:
-        return [("AUROC", f"none: {_why_not_judged(verdict, label)}")]
+        return [("AUROC", f"none: {why_not_judged(verdict, label)}")]
     return [
         ("AUROC", f"{verdict.auroc:.4f}"),
         ("average precision", f"{verdict.average_precision:.4f}"),
@@ -82,18 +82,6 @@ def _judged(verdict: Verdict, label: str) -> list[Line]:
             f"{verdict.anomalies:,} of them anomalies",
         ),
     ]
-
-
-def _why_not_judged(verdict: Verdict, label: str) -> str:
-    late = f"from event {FIRST_JUDGED} on"
-    if not verdict.labels:
-        return f"no event has field {label!r}"
-    if not verdict.events and not verdict.unclear:
-        return f"no labelled event came {late}"
-    if not verdict.events:
-        return f"no label {late} says yes or no; expected 1 and 0, true and false, or such words"
-    kind = "anomalies" if verdict.anomalies else "normal events"
-    return f"only {kind} among {verdict.events:,} labelled events {late}"
 
 
 def _speed(speed: Speed) -> list[Line]:

@@ -157,6 +157,19 @@ def _code(label: object) -> int:
     return _UNCLEAR if anomalous is None else int(anomalous)
 
 
+def why_not_judged(verdict: Verdict, label: str) -> str:
+    """What a user may have to mend where a label was named and nothing could be judged by it."""
+    late = f"from event {FIRST_JUDGED} on"
+    if not verdict.labels:
+        return f"no event has field {label!r}"
+    if not verdict.events and not verdict.unclear:
+        return f"no labelled event came {late}"
+    if not verdict.events:
+        return f"no label {late} says yes or no; expected 1 and 0, true and false, or such words"
+    kind = "anomalies" if verdict.anomalies else "normal events"
+    return f"only {kind} among {verdict.events:,} labelled events {late}"
+
+
 def judge(scores: npt.ArrayLike, anomalous: npt.ArrayLike) -> Verdict:
     """AUROC and average precision, exact with ties: scores [N], labels [N] of 0 and 1.
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
+from river import base
 
 from stream_dagmm import arguments
 from stream_dagmm.course import Course
@@ -14,7 +15,7 @@ from stream_dagmm.likelihood import TRUSTED, Law
 from stream_dagmm.stream import BlockDetector
 
 
-class StreamGMVAE(BlockDetector):
+class StreamGMVAE(BlockDetector, base.Clusterer):
     """Scores an event by minus the log of its density, in nats, under a GMVAE; and clusters it.
 
     The density is bounded from below by importance weighting with L samples of the latents x and w,

@@ -12,6 +12,7 @@ GaussianMixture stand there twice: on the pixels, and on what our detectors see 
 import argparse
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from sklearn.mixture import GaussianMixture
 from stream_dagmm import StreamGLGAE, StreamGMVAE, StreamVAE, scaling
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.latent import latent_many
+from stream_dagmm.likelihood import Law
 from tests.threads import threads
 
 EPOCHS, SEEDS, CLASSES = 40, 5, 10
@@ -54,9 +56,16 @@ def epoch(images: Floats, seed: int, number: int) -> Floats:
     return np.asarray(np.random.default_rng([seed, number]).permutation(images))
 
 
-def gmvae(images: Floats, seed: int, epochs: int) -> Labels:
+def gmvae(images: Floats, seed: int, epochs: int, likelihood: Law = "gaussian") -> Labels:
     """Ours, by its own clusters."""
-    detector = StreamGMVAE(CLASSES, latent=LATENT, half_life=math.inf, batch_size=BATCH, seed=seed)
+    detector = StreamGMVAE(
+        CLASSES,
+        latent=LATENT,
+        likelihood=likelihood,
+        half_life=math.inf,
+        batch_size=BATCH,
+        seed=seed,
+    )
     for number in range(epochs):
         detector.learn_many(epoch(images, seed, number))
     return detector.predict_many(images)
@@ -108,6 +117,7 @@ def standardised(method: Method) -> Method:
 
 METHODS: dict[str, Method] = {
     "StreamGMVAE": gmvae,
+    "StreamGMVAE, Student's t": partial(gmvae, likelihood="student_t"),
     "StreamGLGAE": glgae,
     "StreamVAE + GaussianMixture": vae_and_mixture,
     "KMeans, standardised": standardised(kmeans),

@@ -241,3 +241,10 @@ def test_an_ellipse_lies_where_its_component_does() -> None:
     assert wide.rx == pytest.approx(2.0 * narrow.rx, rel=0.01)
     assert narrow.x - wide.x == pytest.approx(wide.rx / 2.0, rel=0.1)
     assert narrow.y == pytest.approx(wide.y)
+
+
+def test_a_label_that_no_event_has_is_told(events: Path, tmp_path: Path) -> None:
+    page = str(tmp_path / "page.html")
+    result = compare(events, "--detectors", "pca", "--label", "mistyped", "--report", page)
+    assert result.exit_code == 0, result.output
+    assert "no event has field 'mistyped'" in result.output

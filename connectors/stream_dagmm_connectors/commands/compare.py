@@ -117,6 +117,7 @@ def _tell(found: Found, settings: CompareSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from stream_dagmm_connectors.evaluation import why_not_judged
     from stream_dagmm_connectors.report.comparison import COLUMNS, page, table
 
     source, report = settings.source, settings.report
@@ -129,6 +130,10 @@ def _tell(found: Found, settings: CompareSettings) -> None:
         shown.add_row(row.name, *(f"[bold]{c.value}[/]" if c.best else c.value for c in cells))
     console = Console()
     console.print(shown)
+    verdict = found.rows[0].verdict
+    if settings.label is not None and verdict.auroc is None:
+        said = why_not_judged(verdict, settings.label)
+        console.print(f"AUROC: none: {said}", highlight=False, markup=False)
     for stage, count in sorted(found.counters.dead_letters.items()):
         console.print(f"refused in {stage}: {count:,} records")
     try:
