@@ -72,6 +72,30 @@ def best_others(found: Cells, first: str, cold: Sequence[str]) -> list[str]:
     )
 
 
+def beside(found: Cells, first: str, others: Sequence[str]) -> list[str]:
+    """On which stream each of the others gains most over `first`, and on which it loses most."""
+    said = []
+    for method in others:
+        gains = {
+            stream: _gain(cell, found[first][stream], "ap")
+            for stream, cell in found.get(method, {}).items()
+            if stream in found.get(first, {}) and found[first][stream].rows == cell.rows
+        }
+        gains = {stream: gain for stream, gain in gains.items() if not math.isnan(gain)}
+        if gains:
+            most, least = (choose(gains, key=lambda s: gains[s]) for choose in (max, min))
+            told = "; ".join(
+                f"{stream} {_pair(found[method][stream])} against {_pair(found[first][stream])}"
+                for stream in (most, least)
+            )
+            said.append(f"{method} beside {first}, AUROC / AP at best and at worst: {told}")
+    return said
+
+
+def _pair(cell: Cell) -> str:
+    return f"{cell.mean('auroc'):.3f} / {cell.mean('ap'):.3f}"
+
+
 def _defined(cell: Cell, figure: str, rows: int) -> float:
     """A figure, and for want of one the least there is."""
     value = cell.mean(figure)

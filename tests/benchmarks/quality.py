@@ -173,6 +173,7 @@ def report(lines: Sequence[dict[str, Any]], asked: int, known: Sequence[str]) ->
     notes = [f"Behind by more than {findings.FAR_BEHIND}: {said}" for said in behind(found, cold)]
     notes += findings.best_others(found, "StreamDAGMM", cold)
     notes += findings.steadiness(found, "StreamDAGMM", "StreamDAGMM, untrained")
+    notes += findings.beside(found, "StreamDAGMM", list(FAMILY))
     notes += [f"Not measured: {', '.join(missing)}"] if missing else []
     parts = [tables.summary(found, names, cold), tables.by_stream(found, names)]
     return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes)])

@@ -40,3 +40,12 @@ def test_the_best_other_is_chosen_for_each_stream_among_those_that_start_cold() 
     found = cells(grid(VALUES | {"more": [0.1, 0.2, 0.9]}), [*VALUES, "more"])
     said = findings.best_others(found, "ours", [*COLD, "more"])
     assert said[0].endswith("AUROC 0.867, AP 0.867")
+
+
+def test_where_another_gains_and_loses_most_beside_ours_is_said() -> None:
+    found = cells(grid(VALUES), list(VALUES))
+    (said,) = findings.beside(found, "ours", ["norm"])
+    assert said.endswith(
+        "s1 0.900 / 0.900 against 0.800 / 0.800; s0 0.800 / 0.800 against 0.900 / 0.900"
+    )
+    assert not findings.beside(found, "ours", ["nobody"])
