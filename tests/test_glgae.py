@@ -61,6 +61,14 @@ def test_what_is_near_on_a_bent_line_is_near_among_the_codes(encoding: str) -> N
     assert distortion(probes, reconstructed(detector, probes)) < 0.5  # of the mean alone: 1
 
 
+@pytest.mark.parametrize("encoding", ["exact", "fixed-point"])
+def test_two_codes_reconstruct_a_bent_line_in_space(encoding: str) -> None:
+    detector = StreamGLGAE(encoding=encoding, batch_size=64)  # type: ignore[arg-type]
+    (rows, _), (probes, _) = on_an_arc(6000, 0), on_an_arc(400, 1)
+    detector.learn_many(rows)
+    assert distortion(probes, reconstructed(detector, probes)) < 0.2
+
+
 def test_more_codes_compress_with_less_distortion_down_to_nearly_that_of_k_means() -> None:
     rows, _ = on_an_arc(6000, 0)
     probes, _ = on_an_arc(1000, 1)
