@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stream_dagmm_connectors.evaluation import LabelledScores
 from stream_dagmm_connectors.files import STANDARD, FileSink, open_sink, open_source
-from stream_dagmm_connectors.kafka.address import is_address
+from stream_dagmm_connectors.kafka.address import is_address, parse
 from stream_dagmm_connectors.places import (
     LABELLED_FILE,
     dead_letter_file,
@@ -84,8 +84,27 @@ def _source(settings: ReplaySettings) -> Source:
     if is_address(settings.source):
         from stream_dagmm_connectors.kafka.replaying import open_log  # the extra [kafka]
 
-        return open_log(settings.source, settings.connection(), settings.source_name)
+        source = open_log(settings.source, settings.connection(), settings.source_name)
+        if len(source.ranges) > 1:
+            try:
+                _refuse_what_needs_one_model(settings)
+            except ValueError:
+                source.close()
+                raise
+        return source
     return open_source(settings.source, name=settings.source_name, format=settings.format)
+
+
+def _refuse_what_needs_one_model(settings: ReplaySettings) -> None:
+    several = f"{settings.source} has several partitions, each with a model of its own"
+    for flag, path in {"--save-model": settings.save_model, "--report": settings.report}.items():
+        if path is not None:
+            raise ValueError(f"{several}; say which one {flag} means with partition=")
+    if settings.resume is not None and parse(settings.source).end is None:
+        raise ValueError(
+            f"{several}, and --resume goes on in one when those before it are done: what came to "
+            "them since would be left out; say where all end with to="
+        )
 
 
 def _scored(settings: ReplaySettings) -> FileSink | None:

@@ -11,17 +11,15 @@ This file knows ports only: no file, no topic, no clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stream_dagmm_connectors import events as wire
 from stream_dagmm_connectors.composed import fingerprint_of
-from stream_dagmm_connectors.dead_letters import Rejection, dead_letter
 from stream_dagmm_connectors.decoding import Decoder, Event
 from stream_dagmm_connectors.evaluation import LabelledScore
 from stream_dagmm_connectors.events import DeadLetter, Position, ScoredEvent
-from stream_dagmm_connectors.feedback import Feedback
 from stream_dagmm_connectors.metrics import Counters
 from stream_dagmm_connectors.ports import CheckpointStore, Record, Sink, Source
 from stream_dagmm_connectors.resuming import (
@@ -32,9 +30,8 @@ from stream_dagmm_connectors.resuming import (
     told,
 )
 from stream_dagmm_connectors.scoring import Detector, Judgement, Scorer
+from stream_dagmm_connectors.sifting import sift
 from stream_dagmm_connectors.steps import BadRecord, Observer, OnError, Pace, Sinks, Step, Summary
-
-Item = tuple[Position, Event | Feedback]
 
 RECORDS_A_STEP = 512
 """Enough that a detector works on whole blocks, few enough that Ctrl-C is answered at once."""
@@ -43,7 +40,8 @@ RECORDS_A_STEP = 512
 class Pipeline:
     """Scores every event of a source, learns it, and writes what was found, in order and once.
 
-    With `checkpoints` it goes on where an earlier run of the same arguments stopped, however that
+    A source of several logs needs `another`, which makes the detector of each further one. With
+    `checkpoints` it goes on where an earlier run of the same arguments stopped, however that
     one ended. Raises `ValueError` when a checkpoint there was made by other arguments, when the
     detector cannot be saved, and `BadRecord` under `on_error="fail"`.
     """
@@ -64,6 +62,7 @@ class Pipeline:
         observers: Mapping[str, Observer] | None = None,
         pace: Pace | None = None,
         parent: str | None = None,
+        another: Callable[[], Detector] | None = None,
     ) -> None:
         if checkpoint_every < 1:
             raise ValueError(f"checkpoint_every must be at least 1 record, got {checkpoint_every}")
@@ -78,8 +77,10 @@ class Pipeline:
         self._pace = pace
         self._told = told(source, detector, self._decoder, judgement, parent)
         self._fingerprint = fingerprint_of(detector)
-        self._scorer = Scorer(detector, judgement, lineage=lineage_of(source, self._told, parent))
-        self._next: Position = source.start
+        self._judgement, self._parent, self._another = judgement, parent, another
+        self._untaught = self._decoder.to_state()
+        self._begin_log(detector)
+        self._next = self._start
         self._stopping = False
         self.counters = Counters()
         self.busy = False
@@ -131,10 +132,24 @@ class Pipeline:
         """
         self._stopping = True
 
+    def _begin_log(self, detector: Detector) -> None:
+        self._start: Position = self._source.start
+        lineage = lineage_of(self._source, self._told, self._parent)
+        self._scorer = Scorer(detector, self._judgement, lineage=lineage)
+        self._decoder.load_state(self._untaught)
+
+    def _follow(self) -> None:
+        """Begin another model where the source has gone over to another log."""
+        if self._source.start != self._start:
+            if self._another is None:
+                raise ValueError("a source of several logs needs another(), a detector for each")
+            self._begin_log(self._another())
+
     def _restore(self, tree: Mapping[str, Any]) -> None:
         refuse_another(tree, self._told, self._fingerprint, self._sinks.named())
         self._next = position_of(tree["position"])
         self._source.seek(self._next)
+        self._follow()
         self._scorer.restore(tree["scorer"])
         self._decoder.load_state(tree["decoder"])
         self.counters = Counters.from_state(tree["counters"])
@@ -167,12 +182,14 @@ class Pipeline:
         return room if self._pace is None else min(room, self._pace.at_most)
 
     def _step(self, records: Sequence[Record]) -> None:
-        items, dead, bad = self._decode(records)
+        self._follow()
+        fail, name = self._on_error == "fail", self._source.name
+        items, dead, bad = sift(records, self._decoder, self._scorer, name, fail=fail)
         places = [place for place, answer in items if isinstance(answer, Event)]
         events = [answer for _, answer in items if isinstance(answer, Event)]
         self._wait([event.time for event in events])
         judged = self._scorer.take([answer for _, answer in items])
-        scored = judged.rows(self._source.name, places, self._scorer.lineage)
+        scored = judged.rows(name, places, self._scorer.lineage)
         self._write(scored, events, dead)
         self._next = records[-1].position.after() if bad is None else bad.position
         self.counters.count(scored, dead)
@@ -184,22 +201,6 @@ class Pipeline:
             raise BadRecord(f"{wire.place(bad.source, bad.position)}: {bad.reason}")
         if self.counters.records % self._checkpoint_every == 0:
             self._save()
-
-    def _decode(
-        self, records: Sequence[Record]
-    ) -> tuple[list[Item], list[DeadLetter], DeadLetter | None]:
-        items: list[Item] = []
-        dead: list[DeadLetter] = []
-        for record in records:
-            answer = self._scorer.admitted(self._decoder.decode(record.value, record.headers))
-            if not isinstance(answer, Rejection):
-                items.append((record.position, answer))
-                continue
-            letter = dead_letter(record, answer, self._source.name, self._scorer.lineage)
-            if self._on_error == "fail":
-                return items, dead, letter
-            dead.append(letter)
-        return items, dead, None
 
     def _wait(self, times: Sequence[wire.Time]) -> None:
         if self._pace is None or not times:

@@ -85,7 +85,11 @@ class Source(Protocol):
 
     @property
     def start(self) -> Position:
-        """The position a fresh run begins at; part of the lineage."""
+        """The position a fresh run begins at; part of the lineage.
+
+        A source of several logs, each with a model of its own, reads one to its end before the
+        next, never two in one `read`; this is the start of the one that was read or sought last.
+        """
 
     @property
     def finished(self) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from river.datasets import Shuttle
@@ -55,7 +56,8 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
     """
     if not settings.learn and settings.model is None:
         LOG.warning("--no-learn without --model: scored by a detector that knows nothing")
-    detector = detector_of(settings, settings.model)
+    another = partial(detector_of, settings, settings.model)
+    detector = another()
     speed = Speed()
     watcher = watching(speed, _expected(settings, ends), printing=_prints(settings))
     stack.callback(watcher.close)
@@ -80,6 +82,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
         observers=observers | ({} if report is None else {"report": report}),
         pace=_pace(settings),
         parent=_parent(settings),
+        another=another,
     )
     if ends.store is not None:
         ends.store.make()  # outputs may lie in it

@@ -48,7 +48,8 @@ def replay(context: click.Context, /, config: Path | None, **given: Any) -> None
 
     SOURCE is a JSON Lines, CSV or Parquet file (gzip and zstd too), '-' for standard input,
     'shuttle' for 49,097 real events that come with River, or a logged range of a topic:
-    kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME, the end left out.
+    kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME, the end left out; without a
+    partition all of them one after the other, each with a model of its own.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     try:

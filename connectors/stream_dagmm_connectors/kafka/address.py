@@ -66,8 +66,22 @@ def parse(said: str) -> Address:
     )
 
 
+def resolve_all(asked: Address, log: LogReader) -> list[Range]:
+    """The ranges of all partitions that were meant; `ValueError` as of `resolve`."""
+    return [resolve(asked._replace(partition=number), log) for number in meant(asked, log)]
+
+
+def meant(asked: Address, log: LogReader) -> list[int]:
+    """The partition that was named, or all whose log has ever held a record, the first if none."""
+    if asked.partition is not None:
+        return [asked.partition]
+    count, topic = log.partitions(asked.topic), asked.topic
+    return [n for n in range(count) if log.range(Place(topic, n))[1] > 0] or [0]
+
+
 def resolve(asked: Address, log: LogReader) -> Range:
-    """The very offsets, as the log stands; `ValueError` where it does not hold all of them.
+    """The very offsets of one partition, the first if none was named, as the log stands;
+    `ValueError` where it does not hold all of them.
 
     Only what is committed counts, so the same range holds the same records for good.
     """
@@ -91,11 +105,6 @@ def _partition(asked: Address, log: LogReader) -> int:
     count = log.partitions(asked.topic)
     if not count:
         raise ValueError(f"topic {asked.topic} is not there; correct its name")
-    if asked.partition is None and count > 1:
-        raise ValueError(
-            f"topic {asked.topic} has {count} partitions, each with a model of its own; say which "
-            f"one: {SCHEME}{asked.topic}?partition=0"
-        )
     partition = asked.partition or 0
     if partition >= count:
         raise ValueError(f"topic {asked.topic} has {count} partitions, got partition={partition}")

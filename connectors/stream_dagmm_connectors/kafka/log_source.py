@@ -1,4 +1,4 @@
-"""A range of a topic as a `Source`, a topic as a `Sink`: how `replay` reads and writes Kafka."""
+"""Ranges of a topic as a `Source`, a topic as a `Sink`: how `replay` reads and writes Kafka."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ NOWHERE = Fetched(0, None)
 
 
 class LogSource:
-    """The committed records of a range, in order, tombstones left out; the same every time."""
+    """The committed records of one range after the other, each of a partition of its own, in
+    order, tombstones left out; the same every time."""
 
-    def __init__(self, log: LogReader, wanted: Range, name: str | None = None) -> None:
+    def __init__(self, log: LogReader, ranges: Sequence[Range], name: str | None = None) -> None:
+        self.ranges = tuple(ranges)
         self._log = log
-        self._wanted = wanted
-        self._name = name or wanted.place.topic
-        self._next = wanted.first
+        self._wanted, *self._later = self.ranges
+        self._name = name or self._wanted.place.topic
+        self._next = self._wanted.first
         self._came: dict[Position, Fetched] = {}
 
     @property
@@ -38,31 +40,40 @@ class LogSource:
 
     @property
     def start(self) -> PartitionPosition:
-        """The first offset of the range."""
+        """The first offset of the range that is being read."""
         return PartitionPosition(self._wanted.place.partition, self._wanted.first)
 
     @property
     def finished(self) -> bool:
-        """Whether the range was read to its end."""
-        return self._next >= self._wanted.end
+        """Whether all was read to the end."""
+        return self._next >= self._wanted.end and not self._later
 
     @property
     def offsets(self) -> int:
-        """How many there are in the range; markers of transactions are among them."""
-        return self._wanted.end - self._wanted.first
+        """How many there are in all ranges; markers of transactions are among them."""
+        return sum(each.end - each.first for each in self.ranges)
 
     def seek(self, next_position: Position) -> None:
-        """Go on there; `ValueError` for a place outside of the range."""
-        at = next_position.offset if isinstance(next_position, PartitionPosition) else -1
-        if not self._wanted.first <= at <= self._wanted.end:
-            raise ValueError(
-                f"{self._wanted.place}: the checkpoint stands at {next_position}, outside of the "
-                f"range from {self._wanted.first} to {self._wanted.end}"
+        """Go on there; `ValueError` for a place outside of the ranges."""
+        if not isinstance(next_position, PartitionPosition):
+            raise ValueError(f"the checkpoint stands at {next_position}, which is of no topic")
+        partition, at = next_position.partition, next_position.offset
+        here = [n for n, each in enumerate(self.ranges) if each.place.partition == partition]
+        if not here or not self.ranges[here[0]].first <= at <= self.ranges[here[0]].end:
+            told = ", ".join(
+                f"{each.place} from {each.first} to {each.end}" for each in self.ranges
             )
+            raise ValueError(
+                f"the checkpoint stands at offset {at} of partition {partition}, outside of {told}"
+            )
+        self._wanted, *self._later = self.ranges[here[0] :]
         self._next = at
 
     def read(self, at_most: int) -> list[Record]:
         """The records of the next so many offsets, which may be none before the end."""
+        if self._next == self._wanted.end and self._later:
+            self._wanted, *self._later = self._later
+            self._next = self._wanted.first
         first, self._next = self._next, min(self._next + at_most, self._wanted.end)
         if first == self._next:
             return []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from kafka.errors import KafkaError
 
-from stream_dagmm_connectors.kafka.address import parse, resolve
+from stream_dagmm_connectors.kafka.address import parse, resolve_all
 from stream_dagmm_connectors.kafka.client import Trouble
 from stream_dagmm_connectors.kafka.connection import Connection
 from stream_dagmm_connectors.kafka.errors import told
@@ -19,12 +19,12 @@ NOBODY = "stream-dagmm-replay"
 
 
 def open_log(said: str, connection: Connection, name: str | None = None) -> LogSource:
-    """The range of a topic that an address names; `ValueError` where it cannot be read whole."""
+    """The ranges of a topic that an address names; `ValueError` for what cannot be read whole."""
     asked = parse(said)
     with reaching(connection):
         log = KafkaClients(connection, group=NOBODY).log_reader()
         try:
-            return LogSource(log, resolve(asked, log), name)
+            return LogSource(log, resolve_all(asked, log), name)
         except BaseException:
             log.close()
             raise
@@ -35,7 +35,8 @@ def open_topic(
 ) -> TopicSink:
     """A topic for scored events; `ValueError` unless it is there and wide enough."""
     topic = parse(said).topic
-    needed = 1 if source is None else source.start.partition + 1
+    ranges = () if source is None else source.ranges
+    needed = 1 + max((each.place.partition for each in ranges), default=0)
     with reaching(connection):
         clients = KafkaClients(connection, group=NOBODY)
         log = clients.log_reader()
