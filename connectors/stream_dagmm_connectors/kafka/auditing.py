@@ -15,7 +15,7 @@ import orjson
 
 from stream_dagmm_connectors.kafka.address import Address, Gone, Range, resolve
 from stream_dagmm_connectors.kafka.client import Fetched, Headers, LogReader, Outgoing, Place
-from stream_dagmm_connectors.kafka.outgoing import PREFIX
+from stream_dagmm_connectors.kafka.outgoing import about
 from stream_dagmm_connectors.kafka.outside import Outside, pieces, unstoppable
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Progress
@@ -154,14 +154,10 @@ def _rows(
 
 
 def _about(record: Fetched, wanted: Range) -> Emitted | None:
-    said = dict(record.headers).get(PREFIX + "id", b"").decode()
-    source, _, rest = said.rpartition(":")[0].rpartition(":")
-    partition, _, offset = rest.partition("@")
-    if (source, partition) != (wanted.place.topic, str(wanted.place.partition)):
+    said = about(record.headers)
+    if said.place != wanted.place or not wanted.first <= said.offset < wanted.end:
         return None
-    if not wanted.first <= int(offset) < wanted.end:
-        return None
-    return Emitted(int(offset), said.rpartition(":")[2], record)
+    return Emitted(said.offset, said.lineage, record)
 
 
 def _compare(
@@ -176,7 +172,7 @@ def _compare(
         for out in model.score(model.progress.counted(records)):
             if not out.place.topic:
                 continue  # a dead letter
-            offset = _offset(out)
+            offset = about(out.headers).offset
             if row is not None and row.offset < offset:
                 _refuse_extra(place, row, came)
             if row is None or row.offset > offset:
@@ -223,11 +219,6 @@ def _equal(out: Outgoing, emitted: Fetched, came: Fetched) -> bool:
     embedded = (out.value or b"")[:-1] + b',"event":' + (came.value or b"") + b"}"
     same = emitted.value in (out.value, embedded)
     return same and (emitted.key, list(emitted.headers)) == (out.key, list(out.headers))
-
-
-def _offset(out: Outgoing) -> int:
-    said = dict(out.headers)[PREFIX + "id"].decode()
-    return int(said.rpartition(":")[0].rpartition("@")[2])
 
 
 def _emitted(record: Fetched) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import orjson
 
@@ -31,6 +32,24 @@ def scored_record(
     headers = passed_on(came.headers) if came.headers else []
     headers += (ID, name.encode()), SCHEMA, (ARITHMETIC, arithmetic)
     return Outgoing(to, value, came.key, headers, came.timestamp_ms)
+
+
+class About(NamedTuple):
+    """Of which event a scored record is, and by which lineage."""
+
+    place: Place
+    offset: int
+    lineage: str
+
+
+def about(headers: Headers) -> About:
+    """What the id among a record's headers says; offset -1 where there is none of ours."""
+    event, _, lineage = dict(headers).get(ID, b"").decode("utf-8", "replace").rpartition(":")
+    topic, _, position = event.rpartition(":")
+    partition, _, offset = position.partition("@")
+    if not (partition.isdigit() and offset.isdigit()):
+        return About(Place("", 0), -1, "")
+    return About(Place(topic, int(partition)), int(offset), lineage)
 
 
 def dead_letter_record(

@@ -45,8 +45,8 @@ def left(recipe: Recipe = RECIPE) -> FakeKafka:
     return kafka
 
 
-def outside(kafka: FakeKafka, group: str = "group") -> Outside:
-    clients = FakeClients(kafka, Trap())
+def outside(kafka: FakeKafka, group: str = "group", trap: Trap | None = None) -> Outside:
+    clients = FakeClients(kafka, trap or Trap())
     store = TopicStore("checkpoints", clients.log_reader())
     return Outside(clients, clients.reader(), store, group)
 

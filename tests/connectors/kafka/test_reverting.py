@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import signal
 from pathlib import Path
 
@@ -9,17 +11,18 @@ import orjson
 import pytest
 
 from stream_dagmm_connectors.commands.looking import looking
+from stream_dagmm_connectors.kafka import outside as looked_at
 from stream_dagmm_connectors.kafka.address import Address
 from stream_dagmm_connectors.kafka.auditing import SAME
 from stream_dagmm_connectors.kafka.checkpoints import FORMER_LINEAGES
-from stream_dagmm_connectors.kafka.client import Fetched, Place
+from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Place, Undecided
 from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import PartitionModel
 from stream_dagmm_connectors.kafka.restoring import Stopped, Surprise
 from stream_dagmm_connectors.kafka.reverting import Reverted, revert
 from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
-from tests.connectors.kafka.fakes import FakeKafka, Trap
+from tests.connectors.kafka.fakes import Crash, FakeKafka, Trap, When
 from tests.connectors.kafka.member import Member
 from tests.connectors.kafka.streams import event, fill, make_topics, read, recipe
 from tests.connectors.kafka.test_auditing import FIRST, SCORED, audited, left, outside
@@ -111,6 +114,33 @@ def test_corrected_scores_go_elsewhere_from_the_end_of_the_stretch_on() -> None:
     assert [row["position"]["offset"] for row in rows] == [n for n in range(30, 60) if n != 41]
     assert done.rescored == len(rows) == 29
     assert {row["lineage"] for row in rows} == {done.after.lineage}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("raising", [Crash, Aborted])
+def test_a_crash_or_failure_at_any_call_leaves_each_corrected_score_to_be_there_once(
+    when: When, raising: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looked_at, "PIECE", 7)  # so that there are several transactions
+    whole, calls, start = left(), Trap(), left()
+
+    def rescored(kafka: FakeKafka, trap: Trap) -> list[Fetched]:
+        revert(outside(kafka, trap=trap), FIRST, POISON, RECIPE, rescore="corrected")
+        return kafka.visible(Place("corrected", 0))
+
+    expected = [(row.value, row.headers) for row in rescored(whole, calls)]
+    assert calls.calls.count("commit") == 5
+    for at in range(len(calls.calls)):
+        kafka = copy.deepcopy(start)
+        with contextlib.suppress(Crash, Aborted, Undecided, Stopped):
+            rescored(kafka, Trap(at, when, raising))
+        with contextlib.suppress(ValueError):  # left out already: it failed as it ended
+            rescored(kafka, Trap())
+        rows = kafka.visible(Place("corrected", 0))
+        assert [(row.value, row.headers) for row in rows] == expected, f"{when} call {at}"
+        # Whatever happened, it is done now.
+        with pytest.raises(ValueError, match=r"leaves 20\.\.30 out already"):
+            rescored(kafka, Trap())
 
 
 @pytest.mark.parametrize("skip", [(30, 20), (20, 20), (50, 61)])
