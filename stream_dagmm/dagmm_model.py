@@ -163,22 +163,24 @@ class DagmmModel(NamedTuple):
         beyond[:] = own.beyond + new.beyond
         if self.design.faithful:
             beyond += self.reach.beyond(rows, self.held.own_ruler.measure)
-        judged[:] = WORTH * self._likeness(own.rows)
+        judged[:] = WORTH * self._likeness(own.rows, levels)
         return terms, codes
 
-    def _likeness(self, own: Floats) -> Floats:
-        """To what was judged [B], for rows [B, D] on the scale."""
+    def _likeness(self, own: Floats, levels: Floats) -> Floats:
+        """To what was judged [B], for rows [B, D] on the scale that met the levels [B, D']."""
         if not len(self.told.rows):
             return np.zeros(len(own))
         judged = self._standardised(widened(self.told.rows, self.width)[:, : self.width])
-        return self.told.likeness(own, judged, self._remembered_columns())
+        met, usual = widened(levels, self.width), self.held.new_ruler.measure
+        return self.told.likeness(own, judged, self._remembered_columns(), met, usual)
 
-    def said(self, row: Floats, is_anomaly: bool) -> Self:
-        """After somebody judged an event, row [D]."""
+    def said(self, context: Floats, row: Floats, is_anomaly: bool) -> Self:
+        """After somebody judged an event, row [D], in the context that is carried on."""
         judged = self._standardised(row[None])
         room = float(told.room(judged, self._remembered_columns())[0])
         reach = min(math.exp(self.gate.distance.mean), room)  # as far as ordinary events have kin
-        return self._replace(told=self.told.after(row, is_anomaly, reach))
+        level = context[MEASURED + 1 :]
+        return self._replace(told=self.told.after(row, is_anomaly, reach, level))
 
     def _remembered_columns(self) -> Floats:
         return np.ascontiguousarray(self.held.rows[:, ::2])
@@ -221,8 +223,10 @@ class DagmmModel(NamedTuple):
         density, new, residual = contexts[:, :3].T
         strangeness = residual + 0.5 * (density + new)
         distances = contexts[:, len(TERMS)]
-        likeness = self._likeness(self._standardised(rows)) if len(self.told.rows) else None
-        said = () if likeness is None else (likeness > ALIKE, likeness < -ALIKE)
+        said: tuple[Bools, ...] = ()
+        if len(self.told.rows):
+            likeness = self._likeness(self._standardised(rows), self._levels(contexts))
+            said = likeness > ALIKE, likeness < -ALIKE
         return gate.passed(self.gate, rows, self._standardised, strangeness, distances, *said)
 
     def _deepened(self, taught: Floats, codes: Floats) -> Self:

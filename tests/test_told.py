@@ -69,10 +69,28 @@ def test_of_two_judgements_on_one_event_the_later_counts(settled: StreamDAGMM) -
     assert told.score_one(event(ODD)) < settled.score_one(event(ODD))
 
 
+def test_a_judgement_is_void_where_the_stream_has_moved_and_holds_again_where_it_is_back(
+    settled: StreamDAGMM,
+) -> None:
+    """Whatever is judged: what is odd in one place may be usual in another."""
+    told, untold = copy(settled), copy(settled)
+    told.feedback(event(ODD), True)
+
+    def raised(at: float) -> float:
+        ways = np.linspace(at - np.sign(at), at, 64)[:, None]  # in ordinary steps
+        events = [event(row) for row in ways + 0.2 * RANDOM.normal(size=(64, 5))]
+        for detector in (told, untold):
+            detector.learn_many(events)
+        return told.score_one(event(ODD)) - untold.score_one(event(ODD))
+
+    here, away, back = raised(0.0), raised(2.4), raised(0.0)
+    assert away == 0.0 < 0.5 < min(here, back)
+
+
 def test_judgements_are_bounded() -> None:
     told = Told.fresh()
     for number in range(3 * MOST):
-        told = told.after(np.array([float(number)]), number % 2 == 0, 1.0)
+        told = told.after(np.array([float(number)]), number % 2 == 0, 1.0, np.empty(0))
     assert told.rows.ravel().tolist() == [float(n) for n in range(2 * MOST, 3 * MOST)]
     assert len(told.anomalies) == MOST
 

@@ -108,7 +108,7 @@ class StreamDAGMM(BlockDetector):
         `told.MOST` judgements count. It is an event of the sequence: scores after it differ."""
         model = cast(DagmmModel, self._model)
         row = self._columns.encode(listed([x]), model.width)[0]
-        self._changed(model.said(row, arguments.flag(label=label)))
+        self._changed(model.said(self._context, row, arguments.flag(label=label)))
 
     def _fresh(self) -> DagmmModel:
         hidden = None if self.hidden is None else arguments.widths(hidden=self.hidden)
