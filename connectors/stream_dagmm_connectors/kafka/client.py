@@ -110,7 +110,7 @@ class Reader(Protocol):
         """Whether this is a member of the group, as far as it knows; from any thread."""
 
     def seek(self, place: Place, offset: int) -> None:
-        """Go on reading there."""
+        """Go on reading there; `NotYet`."""
 
     def pause(self, places: Iterable[Place]) -> None:
         """Give no record of these."""

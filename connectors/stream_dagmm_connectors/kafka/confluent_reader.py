@@ -191,7 +191,7 @@ class ConfluentReader:
                 break
             except KafkaException as error:
                 if of(error).code() != KafkaError._STATE or time.monotonic() > deadline_s:
-                    raise trouble(of(error)) from error
+                    raise trouble(of(error), NotYet) from error
                 time.sleep(0.005)
         self._positions[place] = offset
         self._gone = None

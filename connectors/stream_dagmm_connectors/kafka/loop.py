@@ -183,7 +183,6 @@ class Scoring:
             return
         if place in self.ours.targets:
             records = self._moving.relearned(place, records)
-            model = self.ours.models[place]
         if records:
             self._enter("score")
             began_s = self.meter.now_s()

@@ -47,12 +47,12 @@ class Moving:
             return
 
     def _install(self, place: Place, begun: Begun) -> None:
+        self._reader.seek(place, begun.seek_to)  # first: where it is `NotYet`, nothing has changed
+        self._reader.resume([place])
         self._ours.coming.discard(place)
         self._ours.models[place] = begun.model
         self._ours.saved[place] = begun.model.progress.records
         self._delivery.own(place, begun.stand)
-        self._reader.seek(place, begun.seek_to)
-        self._reader.resume([place])
         if begun.target is not None:
             self._ours.targets[place] = begun.target
             self._arrive(place)
@@ -88,16 +88,17 @@ class Moving:
         return max(0, end - (model.progress.start if stand.offset is None else stand.offset))
 
     def relearned(self, place: Place, records: list[Fetched]) -> list[Fetched]:
-        """Learn those of the records that were emitted before, silently; gives the others."""
-        target = self._ours.targets[place]
+        """Learn those of the records that were emitted before, silently; gives the others, unless
+        the model must begin again, for which they are read again."""
+        target, model = self._ours.targets[place], self._ours.models[place]
         self._enter("re-learn")
         old = [record for record in records if record.offset < target.next_offset]
         new = records[len(old) :]
-        self._ours.models[place].relearn(old)
+        model.relearn(old)
         self._meter.relearned += len(old)
         if new:
             self._arrive(place, reached=True)
-        return new
+        return new if self._ours.models.get(place) is model else []
 
     def arrive(self) -> None:
         """Let those go live whose position has reached the committed offset."""
@@ -121,7 +122,10 @@ class Moving:
             )
             stand = self._delivery.stand(place)
             committed = Committed(target.next_offset, target.metadata(stand.pointer))
-            self._install(place, self._restorer.anew(place, committed, surprise))
+            try:
+                self._install(place, self._restorer.anew(place, committed, surprise))
+            except NotYet:  # no answer now: to be restored, and surprised, once more
+                self.begin_again([place])
             return
         self._meter.live(place)
 

@@ -146,13 +146,13 @@ class FakeReader:
         return self._positions[place]
 
     def seen_end(self, place: Place) -> int | None:
-        return self.end(place, 0) if place in self._positions else None
+        return len(self._kafka.logs.get(place, [])) if place in self._positions else None
 
     def joined(self) -> bool:
         return self._listener is not None and not self._coming
 
     def seek(self, place: Place, offset: int) -> None:
-        self._positions[place] = offset
+        self._trap.around("seek", lambda: self._positions.update({place: offset}))
 
     def pause(self, places: Iterable[Place]) -> None:
         self._paused |= set(places)
@@ -168,16 +168,21 @@ class FakeReader:
         return "member"
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
-        return self._kafka.begins.get(place, 0)
+        found = self._trap.around("beginning", lambda: self._kafka.begins.get(place, 0))
+        return found  # type: ignore[return-value]
 
     def end(self, place: Place, timeout_ms: int) -> int:
-        return len(self._kafka.logs.get(place, []))
+        found = self._trap.around("end", lambda: len(self._kafka.logs.get(place, [])))
+        return found  # type: ignore[return-value]
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
-        return self._kafka.topic_ids.get(topic, f"id of {topic}")
+        ids = self._kafka.topic_ids
+        found = self._trap.around("topic id", lambda: ids.get(topic, f"id of {topic}"))
+        return found  # type: ignore[return-value]
 
     def partitions(self, topic: str, timeout_ms: int) -> int:
-        return self._kafka.partitions[topic]
+        found = self._trap.around("partitions", lambda: self._kafka.partitions[topic])
+        return found  # type: ignore[return-value]
 
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         self._trap.around("commit offsets", lambda: self._kafka.offsets.update(offsets))

@@ -50,6 +50,7 @@ def process(
     recipe: Recipe = RECIPE,
     policies: Mapping[Kind, Policy] | None = None,
     clients: type[FakeClients] = FakeClients,
+    poll_records: int = 10,
 ) -> Scoring:
     made = clients(kafka, trap)
     ticks = itertools.count()
@@ -62,8 +63,8 @@ def process(
         group="group",
         transactional_id="writer" if exactly_once else None,
         # The clock ticks a second a look, so that every turn with records commits.
-        pace=Pace(poll_records=10, checkpoint_every=20, commit_every_ms=1, drain_timeout_s=1e9,
-                  exit_after_s=1e9),
+        pace=Pace(poll_records=poll_records, checkpoint_every=20, commit_every_ms=1,
+                  drain_timeout_s=1e9, exit_after_s=1e9),
         clock=lambda: float(next(ticks)),
     )  # fmt: skip
 
@@ -128,6 +129,17 @@ def test_a_call_of_the_writer_that_fails_is_made_good_by_the_same_process(when: 
             kafka = fresh()
             run(process(kafka, Trap(at, when, Aborted)), kafka)
             assert emitted(kafka) == EXPECTED, f"{name}, call {at}, failed {when}"
+
+
+def test_an_answer_that_a_reader_is_not_given_in_time_is_asked_for_again() -> None:
+    readers = {"committed", "seek", "beginning", "end", "topic id", "partitions"}
+    calls = calls_of_a_whole_run()
+    assert readers <= set(calls) | {"end"}
+    for at, name in enumerate(calls):
+        if name in readers:
+            kafka = fresh()
+            run(process(kafka, Trap(at, "before", NotYet)), kafka)
+            assert emitted(kafka) == EXPECTED, f"{name}, call {at}"
 
 
 def test_at_least_once_loses_nothing_and_repeats_only_equal_bytes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoint_blobs import ORPHAN_AGE_S, BlobStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import CHUNK_BYTES, TopicStore
 from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key, Store
-from stream_dagmm_connectors.kafka.client import Committed, Fetched, Place
+from stream_dagmm_connectors.kafka.client import Committed, Fetched, NotYet, Place
 from stream_dagmm_connectors.kafka.pacing import Kind
 from stream_dagmm_connectors.kafka.partition import PartitionModel
 from stream_dagmm_connectors.kafka.positions import Progress, read_metadata
@@ -35,7 +36,7 @@ from tests.connectors.kafka.test_crash_points import (
     run,
 )
 
-FIRST = Place("events", 0)
+FIRST, SCORED = Place("events", 0), Place("scored", 0)
 KEY = Key("group", "topic", 0, "lineage")
 
 
@@ -137,6 +138,52 @@ def test_a_surprise_that_is_allowed_begins_a_new_lineage_with_its_parent(
     assert words_now["lineage"] != was["lineage"]
     assert words_now["records"] >= 1
     assert words_now["parent"] is None or kind != "moved-offsets"
+
+
+def begun_anew(kafka: FakeKafka, trap: Trap, poll_records: int) -> list[int]:
+    """Offsets that a process scores which finds its history rewritten, and may go on."""
+    before = len(kafka.visible(SCORED))
+    end = kafka.logs[FIRST][-1][0].offset + 1
+    one = process(kafka, trap, policies={"lost-history": "new-lineage"}, poll_records=poll_records)
+    turn = one.turn
+
+    def counted() -> None:
+        turn()
+        if kafka.offsets[FIRST].offset == end:
+            one.stop()
+
+    one.turn = counted  # type: ignore[method-assign]
+    one.run()
+    after = kafka.visible(SCORED)[before:]
+    return [orjson.loads(row.value or b"")["position"]["offset"] for row in after]
+
+
+def spoilt() -> FakeKafka:
+    kafka = left()
+    rewritten(kafka)
+    for number in range(5):
+        kafka.append(FIRST, event(number), None, DONE)
+    return kafka
+
+
+@pytest.mark.parametrize("poll_records", [1, 7, 10, 100])
+def test_a_new_lineage_begun_among_the_records_of_a_poll_scores_each_once(
+    poll_records: int,
+) -> None:
+    assert begun_anew(spoilt(), Trap(), poll_records) == list(range(EVENTS, EVENTS + 6))
+
+
+@pytest.mark.parametrize("poll_records", [7, 10])
+def test_an_answer_that_does_not_come_as_a_new_lineage_begins_is_asked_for_again(
+    poll_records: int,
+) -> None:
+    calls, start = Trap(), spoilt()
+    begun_anew(copy.deepcopy(start), calls, poll_records)
+    for at, name in enumerate(calls.calls):
+        if name in {"committed", "seek", "beginning", "end", "topic id", "partitions"}:
+            trap = Trap(at, "before", NotYet)
+            offsets = begun_anew(copy.deepcopy(start), trap, poll_records)
+            assert offsets == list(range(EVENTS, EVENTS + 6)), f"{name}, call {at}"
 
 
 def test_another_alarm_rate_is_another_configuration() -> None:
