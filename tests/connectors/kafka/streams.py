@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -100,17 +101,27 @@ def delete_before(broker: Broker, topic: str, offset: int, partition: int = 0) -
 
 
 def read(broker: Broker, topic: str, partition: int = 0) -> list[Any]:
-    """All committed records of a partition, up to its end."""
+    """All committed records of a partition, up to its end.
+
+    Brokers answer a commit before its markers are in every log, so for a second the end of what is
+    committed is waited for to reach the log's; an open transaction may keep it from that.
+    """
     place = TopicPartition(topic, partition)
-    consumer = KafkaConsumer(**broker.client(), isolation_level="read_committed")
+    consumer = KafkaConsumer(
+        **broker.client(), isolation_level="read_committed", fetch_max_wait_ms=50
+    )
+    got: list[Any] = []
+    settled_by = time.monotonic() + 1.0
     try:
         consumer.assign([place])
         consumer.seek_to_beginning(place)
-        end = consumer.end_offsets([place])[place]
-        got: list[Any] = []
-        while (consumer.position(place, timeout_ms=1000) or 0) < end:
+        while True:
             got += consumer.poll(timeout_ms=200).get(place, [])
-        return got
+            end, high = consumer.end_offsets([place])[place], consumer.highwater(place)
+            settled = high is not None and high <= end
+            whole = (consumer.position(place, timeout_ms=1000) or 0) >= end
+            if whole and (settled or time.monotonic() > settled_by):
+                return got
     finally:
         consumer.close()
 
