@@ -165,7 +165,7 @@ def ruler(scale: Scale) -> Ruler:
 
 def standardise(scale: Scale, rows: Floats) -> Standardised:
     """The rows [B, D] on the scale. A column seen less than twice has no scale yet and counts as
-    missing; in one that never varied any other value lies at the clip."""
+    missing; in one that never varied any other value lies beyond the clip, in its own units."""
     return measured(ruler(scale), rows)
 
 
@@ -185,10 +185,10 @@ def measured(by: Ruler, rows: Floats) -> Standardised:
 
 
 def _told_apart(by: Ruler, apart: Floats) -> Floats:
-    """Deviations [B, odd] without what is noise; any other of a column that never varied lies at
-    the clip."""
+    """Deviations [B, odd] without what is noise; any other of a column that never varied lies
+    beyond the clip, by its size in the column's own units, which are the only ones known."""
     varies = by.measure[by.odd] > 0.0
-    told = np.where(varies, apart, CLIP * np.sign(apart))
+    told = np.where(varies, apart, apart + CLIP * np.sign(apart))
     return np.where(np.abs(apart) > by.noise, told, 0.0)
 
 

@@ -114,6 +114,17 @@ def test_from_the_very_edge_of_what_was_learned_farther_is_always_stranger(
             assert (np.diff(detector.score_many(probes)) > 0.0).all()
 
 
+def test_of_a_value_so_rare_that_none_may_teach_farther_is_still_stranger() -> None:
+    """The gate refuses the few ones among zeros, so the scale knows zeros alone."""
+    random = np.random.default_rng(7)
+    rows = np.column_stack([random.normal(size=2_048), np.zeros(2_048)])
+    rows[random.choice(1_700, 2, replace=False), 1] = 1.0
+    detector = StreamDAGMM()
+    detector.learn_many(rows)
+    probes = np.column_stack([np.zeros(300), 10.0 ** np.arange(0.1, 300.0)])
+    assert (np.diff(detector.score_many(probes)) > 0.0).all()
+
+
 def test_a_flood_that_brings_a_new_feature_and_teaches_nothing_is_scored_on() -> None:
     usual = np.random.default_rng(0).normal(size=(2_048, 3))
     detector = StreamDAGMM(batch_size=128)

@@ -157,12 +157,13 @@ def test_a_new_level_is_reached_in_the_end() -> None:
     assert scale.mean[1] == pytest.approx(1e6, rel=1e-3)
 
 
-def test_a_column_that_never_varied_measures_nothing_and_any_other_value_lies_at_the_clip() -> None:
+def test_in_a_column_that_never_varied_any_other_value_lies_beyond_the_clip() -> None:
     scale = learned(np.full((100, 1), 4.0))
     assert scaling.deviation(scale)[1] == 0.0
-    standard = standardised(scale, np.array([[4.0], [4.1], [-1e300]]))
-    assert standard.rows[:, 1].tolist() == [0.0, CLIP, -CLIP]
-    assert (standard.beyond == 0.0).all()
+    standard = standardised(scale, np.array([[4.0], [4.1], [-1e300], [-1.7e308]]))
+    assert standard.rows[:, 1].tolist() == [0.0, CLIP, -CLIP, -CLIP]
+    assert standard.beyond[0] == 0.0
+    assert (np.diff(standard.beyond) > 0.0).all()
 
 
 def test_rounding_noise_on_a_large_mean_is_no_variation_to_measure_by() -> None:
