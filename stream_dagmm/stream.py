@@ -257,10 +257,14 @@ class BlockDetector(base.AnomalyDetector):
         return rows, np.vstack(block.contexts), np.concatenate(block.scores)
 
     def _score(self, events: Events, context: Floats) -> Floats:
-        rows = self._columns.encode(events, self._model.width)
+        return self._score_rows(self._columns.encode(events, self._model.width), context)
+
+    def _score_rows(self, rows: Floats, context: Floats) -> Floats:
         return self._model.score(rows, np.broadcast_to(context, (len(rows), len(context))))
 
     def _explain(self, event: Event, context: Floats) -> Contributions:
         return explanation.contributions(
-            lambda variants: self._score(listed(variants), context), present(event)
+            lambda events: self._columns.encode(listed(events), self._model.width),
+            lambda rows: self._score_rows(rows, context),
+            present(event),
         )
