@@ -6,29 +6,16 @@ dataframe are one number; null, an absent key, NaN and infinity are all a missin
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
-from math import isfinite
+from functools import cache
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import narwhals as nw
 import numpy as np
 
 from stream_dagmm.arithmetic import Floats
+from stream_dagmm.cells import NUMBER, Cell, cell_of
 
-BUCKETS = 32
-"""Columns that the text values of one field are hashed into; each is made when first learned."""
-
-NUMBER = -1
-Key = tuple[str, int]
-"""A column's name: (feature, NUMBER), or (feature, bucket of its text)."""
-Cell = tuple[Key, float]
 Event = Mapping[Any, Any]
-
-NOT_NUMBERS = (bytes, bytearray, complex, np.datetime64, np.timedelta64, np.ndarray)
-"""Types that `float` would take, or warn of, though they are no number."""
-
-MISSING = frozenset({"NoneType", "NAType", "NaTType"})
 
 NUMBERS = {float, int, bool, type(None)}
 TEXTS = {str, type(None)}
@@ -96,12 +83,6 @@ class Table(NamedTuple):
 Events = Listed | Table
 
 
-@lru_cache(maxsize=65_536)
-def bucket_of(name: str, text: str) -> int:
-    """The bucket of a field's text value: a hash that is the same on every machine."""
-    return crc32(f"{name}\0{text}".encode(errors="surrogatepass")) % BUCKETS
-
-
 def as_events(given: Any) -> Events:
     """The given events, read. ValueError for anything that is no event.
 
@@ -156,7 +137,7 @@ def present(event: Event) -> dict[Any, Any]:
     {'a': 1, 'd': ''}
     """
     _require_dictionary(event)
-    return {name: value for name, value in event.items() if _cell(name, value) is not None}
+    return {name: value for name, value in event.items() if cell_of(name, value) is not None}
 
 
 def _from_array(values: np.ndarray[Any, Any]) -> Events:
@@ -196,7 +177,7 @@ def _kind(dtype: type[nw.dtypes.DType]) -> str:
 def _texts(name: object, values: list[Any]) -> Sequence[str | None] | None:
     if set(map(type, values)) <= TEXTS:
         return values
-    cells = [_cell(name, value) for value in values]
+    cells = [cell_of(name, value) for value in values]
     if any(cell is not None and cell[0][1] == NUMBER for cell in cells):
         return None
     return [None if cell is None else str(v) for cell, v in zip(cells, values, strict=True)]
@@ -226,7 +207,7 @@ def _numbers(series: "nw.Series[Any]") -> Floats:
 
 def _cells(event: Event) -> list[Cell]:
     _require_dictionary(event)
-    found = [_cell(name, value) for name, value in event.items()]
+    found = [cell_of(name, value) for name, value in event.items()]
     cells = [cell for cell in found if cell is not None]
     if not all(type(name) is str for name in event) and len({str(n) for n in event}) < len(event):
         raise ValueError(
@@ -241,33 +222,3 @@ def _require_dictionary(event: object) -> None:
         raise ValueError(
             f"an event must be a dictionary of features, got {type(event).__name__}: {event!r:.80}"
         )
-
-
-def _cell(name: object, value: object) -> Cell | None:
-    """The column and number that a feature's value means; None where it is missing."""
-    if type(value) is not float:
-        if isinstance(value, str):
-            field = str(name)
-            return (field, bucket_of(field, value)), 1.0
-        if _is_missing(value):
-            return None
-        value = _number(name, value)
-    return ((str(name), NUMBER), value) if isfinite(value) else None
-
-
-def _number(name: object, value: Any) -> float:
-    try:
-        if isinstance(value, NOT_NUMBERS):
-            raise TypeError
-        return float(value)
-    except OverflowError:
-        return float("inf")  # an integer beyond every double: missing, as infinity is
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"feature {name!r} is of type {type(value).__name__}, expected a number, a boolean, "
-            f"a text or None; convert or drop it before the detector"
-        ) from error
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or type(value).__name__ in MISSING

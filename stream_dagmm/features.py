@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.events import NUMBER, Cell, Events, Key, Listed, Table, bucket_of, listed
+from stream_dagmm.cells import NUMBER, Cell, Key, bucket_of
+from stream_dagmm.events import Events, Listed, Table, listed
 
 SHARED_COLUMNS = 16
 """Columns that all features beyond `max_features` share by hash, their values added up."""

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream_dagmm import checkpoint
-from stream_dagmm.events import BUCKETS, present
+from stream_dagmm.cells import BUCKETS
+from stream_dagmm.events import present
 from stream_dagmm.features import SHARED_COLUMNS
 from stream_dagmm.stream import BlockDetector
 from tests.cuts import bits

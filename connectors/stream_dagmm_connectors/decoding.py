@@ -128,7 +128,7 @@ class Decoder:
         # Depth cannot exceed the number of brackets; most events have one and are done here.
         if value.count(b"{") + value.count(b"[") > MAX_DEPTH:
             depth_of(document)
-        return _object(document, "the record")
+        return _object(document, "the record", lacking="null")
 
     def _envelope(self, document: dict[str, Any]) -> dict[str, Any]:
         if self._value is None:
@@ -136,7 +136,7 @@ class Decoder:
         found: Any = document
         for part in self._value.split("."):
             found = found.get(part) if type(found) is dict else None
-        return _object(found, f"field {self._value!r}")
+        return _object(found, f"field {self._value!r}", lacking="missing")
 
     def _event(self, document: dict[str, Any]) -> Event:
         if _SCALARS.issuperset(map(type, document.values())):
@@ -178,10 +178,10 @@ def _indexed(values: list[Any]) -> Iterable[tuple[str, Any]]:
     return ((str(index), value) for index, value in enumerate(values[:MAX_LIST]))
 
 
-def _object(found: Any, where: str) -> dict[str, Any]:
+def _object(found: Any, where: str, lacking: str) -> dict[str, Any]:
     if type(found) is dict:
         return found
-    got = "missing" if found is None else short(found)
+    got = lacking if found is None else short(found)
     raise NotAnEvent(f"{where} is {got}, expected an object")
 
 
@@ -200,6 +200,8 @@ def _why_not_json(raw: bytes, error: orjson.JSONDecodeError) -> str:
         text = raw.decode()
     except UnicodeDecodeError as bad:
         return f"byte {bad.start + 1} is {raw[bad.start]:#04x}, expected UTF-8"
+    if "surrogate" in error.msg:
+        return f"half a surrogate pair at character {error.pos + 1}, expected both halves"
     here = text[error.pos :].lstrip("-")
     if "infinity when parsed" in error.msg:
         return (

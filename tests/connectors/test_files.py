@@ -152,9 +152,9 @@ def test_a_compressed_file_cut_short_says_where_after_all_that_could_be_read(
     ("name", "data", "message"),
     [
         ("a.jsonl.gz", b'{"x": 1}', "expected gzip; name it without the ending"),
-        ("a.parquet", b'{"x": 1}', "expected parquet; state the format"),
-        ("a.csv", b'{"x": 1}\n', "looks like jsonl, expected csv; state the format"),
-        ("a.csv", b"PAR1....", "expected csv; state the format"),
+        ("a.parquet", b'{"x": 1}', "expected parquet; say --format"),
+        ("a.csv", b'{"x": 1}\n', "looks like jsonl, expected csv; say --format"),
+        ("a.csv", b"PAR1....", "expected csv; say --format"),
         ("a.log", b"x,y\n1,2\n", "neither its name nor its beginning"),
         ("a.parquet", b"PAR1 and no more", "cannot be read as Parquet"),
         ("a.csv", b'"x\n', "the header cannot be read"),

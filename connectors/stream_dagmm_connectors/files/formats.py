@@ -79,18 +79,16 @@ def settle_format(location: str, stream: io.BufferedReader, forced: Format | Non
     chosen = forced or kind_of_name(location).format or looks
     if chosen is None and not first:
         return "jsonl"  # nothing is inside, so any format gives no events
-    allowed = ", ".join(dict.fromkeys(FORMATS.values()))
+    way_out = f"say --format {'|'.join(dict.fromkeys(FORMATS.values()))}"
     if chosen is None:
         raise ValueError(
             f"{location}: neither its name nor its beginning {first[:8]!r} tells the format; "
-            f"state it: {allowed}"
+            f"{way_out}"
         )
     if "parquet" in (chosen, looks) and chosen != looks:
-        raise ValueError(
-            f"{location} begins with {first[:8]!r}, expected {chosen}; state the format: {allowed}"
-        )
+        raise ValueError(f"{location} begins with {first[:8]!r}, expected {chosen}; {way_out}")
     if forced is None and chosen == "csv" and looks == "jsonl":
-        raise ValueError(f"{location} looks like jsonl, expected csv; state the format: {allowed}")
+        raise ValueError(f"{location} looks like jsonl, expected csv; {way_out}")
     return chosen
 
 
