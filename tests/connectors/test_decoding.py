@@ -77,7 +77,7 @@ def test_of_a_repeated_key_the_last_counts() -> None:
         (b'{"a": 1} {"b": 2}', "not JSON"),
         (b'{"a": 01}', "not JSON"),
         (b'{"a": "\x01"}', "not JSON"),
-        (b'{"a": "\\ud800"}', "half a surrogate pair at character 7"),
+        (b'{"a": "\\ud800"}', "half a surrogate pair at character 8"),
         (b"[1, 2]", "expected an object"),
         (b'"text"', "expected an object"),
         (b"null", "the record is null, expected an object"),
