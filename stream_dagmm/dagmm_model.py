@@ -18,7 +18,7 @@ from stream_dagmm import (
     scaling,
     told,
 )
-from stream_dagmm.arithmetic import Floats, distance_operand
+from stream_dagmm.arithmetic import Floats, coarse_operand
 from stream_dagmm.buffers import Reservoir
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.deep_mixture import RESIDUAL_UNIT, DeepMixture, Encoded
@@ -33,8 +33,8 @@ from stream_dagmm.reach import Reach
 from stream_dagmm.scaling import Scale, Standardised
 from stream_dagmm.told import ALIKE, WORTH, Told
 
-MEMORY = 256
-"""Rows held in memory: its nearest 15 % are 38, enough for a steady mean of logarithms."""
+MEMORY = 192
+"""Rows held in memory: its nearest 15 % are 28, enough for a steady mean of logarithms."""
 
 ENERGY_WEIGHT = 0.5
 """Of the energy per dimension beside the log distances; between 0 and 1 it hardly matters."""
@@ -84,7 +84,7 @@ class DagmmModel(NamedTuple):
             told=Told.fresh(),
             deep=None,
             age=0,
-            held=Held.of(scale, rows.rows, np.empty((0, 0))),
+            held=Held.of(scale, rows.rows, np.empty((0, 0), dtype=np.float32)),
         )
 
     @property
@@ -197,11 +197,14 @@ class DagmmModel(NamedTuple):
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
         """After a block of rows [B, D'] in the contexts that `follow` gave them."""
         teaches, opened = self._passed(rows[:, : self.width], contexts)
+        age = self.age + len(rows)
+        heard = self.echo.learned(_total(contexts[:, : len(TERMS)]))
+        if not teaches.any() and rows.shape[1] == self.width:  # a flood
+            return self._replace(gate=opened, age=age, echo=heard)
         innovations = self._innovations(rows, self._levels(contexts))
         lessons = interleaved(rows, innovations)[teaches]
         both = np.stack([is_text, np.zeros_like(is_text)], axis=1).reshape(-1)
         scale = scaling.update(scaling.widen(self.scale, both), lessons, self.design.half_life)
-        age = self.age + len(rows)
         memory = self.memory.offer(lessons, buffers.generator(self.design.seed, age, 0))
         held = Held.of(scale, memory.rows, self.held.residual)
         after = self._replace(scale=scale, gate=opened, memory=memory, age=age, held=held)
@@ -211,7 +214,6 @@ class DagmmModel(NamedTuple):
         if self.design.faithful:
             return after._replace(reach=self.reach.learned(rows))._deepened(own, codes)
         moved = self.joint.moved(*scaling.carried(side_of(self.scale, 0), side_of(scale, 0)))
-        heard = self.echo.learned(_total(contexts[:, : len(TERMS)]))
         taught = interleaved(own, new)
         return after._replace(joint=moved.learned(own), echo=heard)._deepened(taught, codes)
 
@@ -238,7 +240,7 @@ class DagmmModel(NamedTuple):
             codes = deep_mixture.encoded(deep, taught).z
         deep = deep_mixture.learned(deep, taught, codes, inputs, self.age)
         deep, residual = deep_mixture.respread(deep, inputs)
-        held = self.held._replace(residual=distance_operand(residual))
+        held = self.held._replace(residual=coarse_operand(residual))
         return self._replace(deep=deep, held=held)
 
     def _distances(self, own: Floats) -> Floats:
@@ -304,7 +306,7 @@ class DagmmModel(NamedTuple):
         if deep is None:
             return after
         residual = deep_mixture.encoded(deep, after._remembered()).residual
-        return after._replace(held=after.held._replace(residual=distance_operand(residual)))
+        return after._replace(held=after.held._replace(residual=coarse_operand(residual)))
 
     def diagnostics(self) -> dict[str, float | list[float]]:
         """Mean reconstruction error and energy of the memory, and the components' weights."""

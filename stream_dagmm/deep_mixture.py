@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from stream_dagmm import buffers, compression, mixture, networks, objectives
-from stream_dagmm.arithmetic import Floats, on_row_grid
+from stream_dagmm.arithmetic import Floats
 from stream_dagmm.compression import ExactAutoencoder
 from stream_dagmm.mixture import Mixture, Readout
 from stream_dagmm.nets import ESTIMATION_WIDTH, Design, Nets, latent_features, memberships
 from stream_dagmm.networks import Moments
 from stream_dagmm.objectives import TRUSTED
+from stream_dagmm.scaling import CLIP
 
 PUBLISH_EVERY = 8
 """Blocks between publications, once the stream is `YOUNG` no more."""
@@ -35,8 +36,8 @@ LEAST_ROWS, MOST_ROWS = 32, 128
 """Rows in memory before networks are made, and in a batch: fewer say nothing about shapes; more
 cost time and teach no better."""
 
-RESIDUAL_UNIT = 8.0
-"""Usual errors of a column that make one unit: so the row grid reaches to 128 of them."""
+RESIDUAL_UNIT = 4.0
+"""Usual errors of a column that make one unit: a residual is held to `CLIP` units, 32 of them."""
 
 LEAST_SPREAD = 0.05
 """Squared error, in squared standard deviations, that is usual at least: a column that is always
@@ -85,7 +86,7 @@ class Encoded(NamedTuple):
     z: Floats
     """[B, Z + 2] codes and reconstruction features, what the mixture sees."""
     residual: Floats
-    """[B, D] reconstruction errors in units of eight times each column's usual one, on the grid."""
+    """[B, D] reconstruction errors in [-8, 8], in units of four times each column's usual one."""
 
 
 def encoded(deep: DeepMixture, rows: Floats) -> Encoded:
@@ -141,7 +142,7 @@ def respread(deep: DeepMixture, rows: Floats) -> tuple[DeepMixture, Floats]:
 
 
 def _residual(rows: Floats, reconstructed: Floats, spread: Floats) -> Floats:
-    return on_row_grid((rows - reconstructed) / (RESIDUAL_UNIT * np.sqrt(spread)))
+    return np.clip((rows - reconstructed) / (RESIDUAL_UNIT * np.sqrt(spread)), -CLIP, CLIP)
 
 
 def _trained(

@@ -221,4 +221,6 @@ def widened(rows: Floats, width: int) -> Floats:
     """Rows of a narrower table, missing in the columns [.., width] that were added since."""
     if rows.shape[1] == width:
         return rows
-    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=np.nan)
+    wider = np.full((len(rows), width), np.nan)
+    wider[:, : rows.shape[1]] = rows
+    return wider

@@ -34,7 +34,7 @@ ALIKE = math.log(0.15)
 """Log distance, in standard deviations a column, that near-identical events do not exceed: floods
 are copies (log distance -2.3 on KDD Cup 1999), a machine's new mode of work is not (above -1)."""
 
-QUARANTINE = 256
+QUARANTINE = 128
 """Strange rows kept, the latest."""
 
 ENOUGH = 32

@@ -25,10 +25,10 @@ class Held(NamedTuple):
     """The memory's columns, made ready for distances to them; so its innovations, `new`, and its
     reconstruction errors, `residual`, which are of the networks' inputs."""
     new: Singles
-    residual: Floats
+    residual: Singles
 
     @classmethod
-    def of(cls, scale: Scale, memory: Floats, residual: Floats) -> Self:
+    def of(cls, scale: Scale, memory: Floats, residual: Singles) -> Self:
         """After scale or memory [R, 2 D] moved."""
         own_ruler, new_ruler = (scaling.ruler(side_of(scale, side)) for side in (0, 1))
         own = scaling.measured(own_ruler, memory[:, ::2]).rows

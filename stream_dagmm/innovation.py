@@ -4,8 +4,11 @@ The level of a column is an exponentially weighted mean over about `MEMORY` even
 the column is first seen; an event's innovation is its deviation from the level it meets.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.scaling import LARGEST
@@ -14,14 +17,19 @@ MEMORY = 10.0
 """Events: short enough to follow any drift that is not a jump, long enough to average noise."""
 
 SHARE = 1.0 / MEMORY
+KEPT = 1.0 - SHARE
 
 STEP = 2.0
 """Usual innovations of a column that an ordinary step of its level is at most."""
 
 
-def follow(
-    level: Floats, rows: Floats, far: npt.NDArray[np.bool_], usual: Floats
-) -> tuple[Floats, Floats]:
+MANY = 8
+"""Rows that it pays to move the levels by all at once."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+def follow(level: Floats, rows: Floats, far: Bools, usual: Floats) -> tuple[Floats, Floats]:
     """The levels [B, D] that the rows [B, D] meet one after the other, and the level [D] after
     them. A missing value leaves its column's level as it is. A far row moves none, as a flood would
     take them along; unless every column is an ordinary step from its level, for so a drift arrives
@@ -37,28 +45,47 @@ def follow(
     rows = np.clip(rows, -LARGEST, LARGEST)
     levels = np.full((len(rows) + 1, rows.shape[1]), np.nan)
     levels[0, : len(level)] = level
-    if np.isnan(levels[0]).any() or np.isnan(rows).any():
-        move = _moved_where_seen
-    else:
-        move = _moved
-    shares, step = SHARE * rows, STEP * usual
-    for place, is_far in enumerate(far.tolist()):
-        met, after = levels[place], levels[place + 1]
-        if is_far and (np.abs(rows[place] - met) > step).any():
-            after[:] = met
-        else:
-            move(met, rows[place], shares[place], after)
+    step = STEP * usual
+    for place in range(_in_runs(levels, rows, far, step), len(rows)):
+        met, row = levels[place], rows[place]
+        stays = far[place] and (np.abs(row - met) > step).any()
+        levels[place + 1] = met if stays else _moved(met, row)
     return levels[:-1], levels[-1].copy()
 
 
-def _moved(level: Floats, row: Floats, share: Floats, after: Floats) -> None:
-    """Writes the level after a row, given its share in it."""
-    np.multiply(level, 1.0 - SHARE, out=after)
-    after += share
+def _in_runs(levels: Floats, rows: Floats, far: Bools, step: Floats) -> int:
+    """Writes the levels after runs of rows whose far ones all move them, or none does, as long as
+    such runs are `MANY` rows long; returns how many rows that were."""
+    done, run, far_move = 0, MANY, False
+    while run >= MANY and len(rows) - done >= MANY:
+        moves = ~far[done:] | far_move
+        after = _moved_by_all(levels[done], rows[done:][moves])
+        levels[done + 1 :] = np.vstack([levels[done], after])[np.cumsum(moves)]
+        places = done + np.flatnonzero(far[done:])
+        ordinary = ~(np.abs(rows[places] - levels[places]) > step).any(axis=1)
+        others = places[ordinary != far_move]
+        run = int(others[0]) - done if len(others) else len(moves)
+        done, far_move = done + run, not far_move
+    return done
 
 
-def _moved_where_seen(level: Floats, row: Floats, share: Floats, after: Floats) -> None:
-    """The same where values or levels are missing."""
-    _moved(level, row, share, after)
-    np.copyto(after, level, where=np.isnan(row))
-    np.copyto(after, row, where=np.isnan(level))
+def _moved(level: Floats, row: Floats) -> Floats:
+    """The level [D] after a row [D]."""
+    after = KEPT * level + SHARE * row
+    if np.isnan(after).any():
+        after = np.where(np.isnan(row), level, np.where(np.isnan(level), row, after))
+    return after
+
+
+def _moved_by_all(level: Floats, rows: Floats) -> Floats:
+    """The levels [B, D] after each of the rows [B, D]: the bits of `_moved`."""
+    gain = np.array([1.0, -KEPT])
+    filtered, _ = lfilter(gain[:1], gain, SHARE * rows, axis=0, zi=KEPT * level[None])
+    after: Floats = np.asarray(filtered, dtype=np.float64)
+    for column in np.flatnonzero(np.isnan(after).any(axis=0)):
+        now = level[column]
+        for place, value in enumerate(rows[:, column].tolist()):
+            if not math.isnan(value):
+                now = value if math.isnan(now) else KEPT * now + SHARE * value
+            after[place, column] = now
+    return after

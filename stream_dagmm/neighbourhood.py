@@ -6,13 +6,7 @@ came twice. The nearest 15 % of it say whether the event belongs to a population
 
 import numpy as np
 
-from stream_dagmm.arithmetic import (
-    Floats,
-    Singles,
-    coarse_distances_to,
-    coarse_operand,
-    squared_distances_to,
-)
+from stream_dagmm.arithmetic import Floats, Singles, coarse_distances_to, coarse_operand
 
 SHARE = 0.15
 """Of the memory, the nearest; between a tenth and a fifth the choice does not matter."""
@@ -33,25 +27,15 @@ def log_distance(rows: Floats, memory: Floats) -> Floats:
     return log_distance_to(coarse_operand(memory), rows)
 
 
-def log_distance_to(operand: Singles | Floats, rows: Floats, least: float = LEAST_SQUARE) -> Floats:
-    """`log_distance` to a memory prepared once, by `arithmetic.coarse_operand`; or of rows of
-    another scale, on the row grid, by `arithmetic.distance_operand`.
+def log_distance_to(operand: Singles, rows: Floats, least: float = LEAST_SQUARE) -> Floats:
+    """`log_distance` to a memory prepared once, by `arithmetic.coarse_operand`.
 
     least: `LEAST_SQUARE` in the units of the rows.
     """
     held = operand.shape[1]
     nearest = max(1, int(SHARE * held))
-    squares = _squares(operand, rows)
+    squares = coarse_distances_to(operand, rows)
     if nearest < held:
         squares.partition(nearest - 1, axis=1)
     per_column = squares[:, :nearest].astype(np.float64) / rows.shape[1] + least
     return np.asarray(0.5 * np.log(per_column).sum(axis=1) / nearest)
-
-
-def _squares(operand: Singles | Floats, rows: Floats) -> Singles:
-    if operand.dtype == np.float32:
-        return coarse_distances_to(operand.astype(np.float32, copy=False), rows)
-    # Exact in double precision, then rounded, each alone: the nearest of singles are found in a
-    # third of the time, and the logarithm is kept to 1e-7.
-    exact = squared_distances_to(operand.astype(np.float64, copy=False), rows)
-    return exact.astype(np.float32)

@@ -31,13 +31,13 @@ class Design:
     seed: int
 
     def layers(self, width: int) -> tuple[tuple[int, ...], int]:
-        """Hidden widths and code size for D columns: by default one hidden layer of up to 48 and
+        """Hidden widths and code size for D columns: by default one hidden layer of up to 24 and
         half as many codes as columns, at most 12, so that nothing can be copied through; the
         paper's pyramid 60-30-10-1, as far as D allows, when faithful."""
         if self.faithful:
             hidden = tuple(h for h in (60, 30, 10) if h < 6 * width)
             return self.hidden or hidden or (10,), self.latent or 1
-        return self.hidden or (min(48, max(8, 4 * width)),), self.latent or min(
+        return self.hidden or (min(24, max(8, 4 * width)),), self.latent or min(
             12, max(1, width // 2)
         )
 

@@ -9,6 +9,7 @@ from river import datasets
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm import StreamDAGMM
+from stream_dagmm.checkpoint import dumps
 
 EVENTS, FIRST = 12_000, 512
 
@@ -69,6 +70,19 @@ def test_a_flood_of_equal_anomalies_does_not_become_normal() -> None:
     usual, flood = random.normal(size=(4_000, 5)), random.normal(size=(2_000, 5)) * 0.01 + 6.0
     scores = StreamDAGMM().score_learn_many(np.vstack([usual, flood]))
     assert np.quantile(scores[4_000:], 0.05) > np.quantile(scores[512:4_000], 0.99)
+
+
+def test_a_block_that_teaches_nothing_leaves_what_was_learned() -> None:
+    random = np.random.default_rng(0)
+    detector = StreamDAGMM(batch_size=128)
+    detector.learn_many(random.normal(size=(2_048, 3)))
+    before = detector.to_state()["model"]
+    detector.learn_many(np.full((128, 3), 50.0))
+    after = detector.to_state()["model"]
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    changed = {name for name in before if dumps(before[name]) != dumps(after[name])}
+    assert changed == {"age", "gate", "echo"}
 
 
 def test_a_diverse_new_regime_becomes_normal() -> None:

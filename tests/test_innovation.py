@@ -31,15 +31,33 @@ def followed(
 
 
 @given(
-    arrays.arrays(np.float64, (12, 2), elements=anything),
-    arrays.arrays(np.float64, 12, elements=st.sampled_from([0.0, 1.0])),
-    st.lists(st.integers(0, 12), max_size=4),
+    arrays.arrays(np.float64, (48, 2), elements=anything),
+    arrays.arrays(np.float64, 48, elements=st.sampled_from([0.0, 1.0])),
+    st.sampled_from([0.0, 0.1, 1e9]),
+    st.lists(st.integers(0, 48), max_size=4),
 )
 @settings(max_examples=50)
-def test_any_cut_gives_the_same_levels(rows: Floats, far: Floats, cuts: list[int]) -> None:
-    whole, parts = followed(rows, [], far), followed(rows, cuts, far)
+def test_any_cut_gives_the_same_levels(
+    rows: Floats, far: Floats, usual: float, cuts: list[int]
+) -> None:
+    whole, parts = followed(rows, [], far, usual), followed(rows, cuts, far, usual)
     assert whole[0].tobytes() == parts[0].tobytes()
     assert whole[1].tobytes() == parts[1].tobytes()
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+@pytest.mark.parametrize("usual", [0.0, 0.5, 3.0])
+def test_many_rows_at_once_give_the_levels_of_one_by_one(missing: float, usual: float) -> None:
+    random = np.random.default_rng(int(10 * usual))
+    rows = np.cumsum(random.normal(size=(400, 3)), axis=0)
+    rows[random.random(rows.shape) < missing] = math.nan
+    far = (np.arange(400) // 29 % 3 == 1).astype(np.float64)  # in stretches, as floods come
+    at_once, one_by_one = (
+        followed(rows, [], far, usual),
+        followed(rows, list(range(400)), far, usual),
+    )
+    assert at_once[0].tobytes() == one_by_one[0].tobytes()
+    assert at_once[1].tobytes() == one_by_one[1].tobytes()
 
 
 def test_the_level_is_the_exponentially_weighted_mean() -> None:

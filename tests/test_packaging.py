@@ -60,4 +60,4 @@ def test_the_core_needs_no_broker_and_no_command_line(wheel: zipfile.ZipFile) ->
     headers = HeaderParser().parsestr(metadata(wheel, "METADATA"))
     needs = [line for line in headers.get_all("Requires-Dist", []) if "extra ==" not in line]
     names = {line.split(">")[0] for line in needs}
-    assert names == {"narwhals", "numpy", "pydantic", "river", "safetensors", "torch"}
+    assert names == {"narwhals", "numpy", "pydantic", "river", "safetensors", "scipy", "torch"}

@@ -35,7 +35,7 @@ class StreamDAGMM(BlockDetector):
         Gaussians of the latent mixture.
     hidden
         Widths of the encoder's hidden layers, mirrored in the decoder; by default one layer of up
-        to 48, and the paper's 60-30-10 when faithful.
+        to 24, and the paper's 60-30-10 when faithful.
     latent
         Size of the code; by default half of the inputs, at most 12, and the paper's 1 when
         faithful.
@@ -63,7 +63,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -5.4 4.0
+    -4.6 4.3
 
     References
     ----------
