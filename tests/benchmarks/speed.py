@@ -21,8 +21,6 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import torch
-from rich.console import Console
-from rich.table import Table
 from river import anomaly, datasets, preprocessing
 
 from stream_dagmm import (
@@ -35,6 +33,7 @@ from stream_dagmm import (
     StreamVAE,
 )
 from stream_dagmm.stream import BlockDetector
+from tests.benchmarks.tables import markdown
 
 Kind = type[BlockDetector]
 FAMILY: tuple[Kind, ...] = (
@@ -52,9 +51,12 @@ STRETCH = 2048
 """Events of a round; the first round, cold start included, counts like the others."""
 
 BATCHES = (32, 256, 1024)
+WAYS = ("one by one", *(f"calls of {size:,}" for size in BATCHES))
 NEVER_FEATURES = frozenset({"label", "label_dagmm", "attack"})
 
 Event = dict[str, Any]
+Contestant = tuple[str, str]
+"""Whose turn, and in which of the `WAYS`."""
 
 
 class Turn(NamedTuple):
@@ -79,13 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         print("KDD Cup 1999 is left out: name the folder of its file to have it", file=sys.stderr)
     for name, events in streams.items():
-        Console(width=100).print(table(name, measured(events, kinds)))
+        print(f"{table(name, measured(events, kinds))}\n")
 
 
-def measured(events: list[Event], kinds: Sequence[Kind]) -> dict[str, list[float]]:
+def measured(events: list[Event], kinds: Sequence[Kind]) -> dict[Contestant, list[float]]:
     """For each contestant the process seconds per event of every round."""
     turns = dict(contestants(kinds))
-    seconds: dict[str, list[float]] = {name: [] for name in turns}
+    seconds: dict[Contestant, list[float]] = {name: [] for name in turns}
     for start in range(0, len(events), STRETCH):
         stretch = events[start : start + STRETCH]
         for name, turn in turns.items():
@@ -96,17 +98,17 @@ def measured(events: list[Event], kinds: Sequence[Kind]) -> dict[str, list[float
     return seconds
 
 
-def contestants(kinds: Sequence[Kind]) -> Iterator[tuple[str, Turn]]:
+def contestants(kinds: Sequence[Kind]) -> Iterator[tuple[Contestant, Turn]]:
     """Name and turn of each; a turn scores and learns a stretch."""
     trees = functools.partial(anomaly.HalfSpaceTrees, seed=0)
-    yield "HalfSpaceTrees, one by one", Turn(trees(), one_by_one, one_hot)
+    yield ("HalfSpaceTrees", WAYS[0]), Turn(trees(), one_by_one, one_hot)
     scaled = preprocessing.MinMaxScaler() | trees()  # they expect features from 0 to 1
-    yield "HalfSpaceTrees, min-max scaled", Turn(scaled, one_by_one, one_hot)
+    yield ("HalfSpaceTrees, min-max scaled", WAYS[0]), Turn(scaled, one_by_one, one_hot)
     for kind in kinds:
-        yield f"{kind.__name__}, one by one", Turn(kind(), one_by_one, list)
-        for size in BATCHES:
+        yield (kind.__name__, WAYS[0]), Turn(kind(), one_by_one, list)
+        for way, size in zip(WAYS[1:], BATCHES, strict=True):
             frames = functools.partial(in_frames, size=size)
-            yield f"{kind.__name__}, batches of {size}", Turn(kind(), frame_by_frame, frames)
+            yield (kind.__name__, way), Turn(kind(), frame_by_frame, frames)
 
 
 def one_by_one(detector: Any, events: list[Event]) -> None:
@@ -154,19 +156,16 @@ def _value(cell: str) -> float | str:
         return cell
 
 
-def table(stream: str, seconds: dict[str, list[float]]) -> Table:
-    """Events per second, and the ratio to HalfSpaceTrees."""
-    found = Table(title=f"{stream}: {ROUNDS} rounds of {STRETCH:,} events, one thread")
-    found.add_column("", no_wrap=True)
-    found.add_column("events/s", justify="right")
-    found.add_column("us per event", justify="right")
-    found.add_column("speed / HalfSpaceTrees", justify="right")
+def table(stream: str, seconds: dict[Contestant, list[float]]) -> str:
+    """Events per second, and in parentheses the ratio to HalfSpaceTrees."""
     trees = next(iter(seconds.values()))
-    for name, rounds in seconds.items():
+    rows: dict[str, list[str]] = {}
+    for (name, _), rounds in seconds.items():
         ratio = statistics.median(tree / own for tree, own in zip(trees, rounds, strict=True))
-        middle = statistics.median(rounds)
-        found.add_row(name, f"{1 / middle:,.0f}", f"{middle * 1e6:.1f}", f"{ratio:.2f}")
-    return found
+        cell = f"{1 / statistics.median(rounds):,.0f} ({ratio:.2f})"
+        rows.setdefault(name, [name]).append(cell)
+    filled = [row + [""] * (1 + len(WAYS) - len(row)) for row in rows.values()]
+    return markdown((f"{stream}, events/s", *WAYS), filled)
 
 
 if __name__ == "__main__":
