@@ -50,6 +50,12 @@ def test_a_link_of_a_readme_leads_somewhere(page: Path, link: str) -> None:
     assert (page.parent / link).exists()
 
 
+@pytest.mark.parametrize("anchor", sorted(set(re.findall(r"\]\(#([^)]+)\)", README.read_text()))))
+def test_a_link_within_the_readme_leads_to_a_heading(anchor: str) -> None:
+    headings = re.findall(r"^#+ (.+)$", README.read_text(), re.MULTILINE)
+    assert anchor in {re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in headings}
+
+
 @pytest.mark.parametrize("name", RunOptions.model_fields)
 def test_an_option_of_run_is_in_the_readme(name: str) -> None:
     flag = flag_of(name)

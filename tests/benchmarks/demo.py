@@ -7,6 +7,7 @@ characteristic (AUROC) and average precision (AP), over the events from the 512t
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from river import datasets
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -29,7 +30,8 @@ def main() -> None:
     for length in LENGTHS:
         table.add_column(f"AUROC to {length:,}", justify="right")
         table.add_column(f"AP to {length:,}", justify="right")
-    for name, make in CONTROLS.items():
+    waiting = track(CONTROLS.items(), "table of controls", console=Console(stderr=True))
+    for name, make in waiting:
         seeds = SEEDS[:1] if name in WITHOUT_CHANCE else SEEDS
         runs = np.array([figures(scores(make(s), events, rows), labels) for s in seeds])
         table.add_row(name, *(_cell(column) for column in runs.T))
