@@ -35,7 +35,7 @@ def on_row_grid(rows: Floats) -> Floats:
     >>> on_row_grid(np.array([0.1, 99.0])).tolist()
     [0.100006103515625, 16.0]
     """
-    return rounded(np.clip(rows, -ROW_BOUND, ROW_BOUND))
+    return rounded(rows.clip(-ROW_BOUND, ROW_BOUND))
 
 
 def rounded(rows: Floats) -> Floats:

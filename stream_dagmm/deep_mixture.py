@@ -142,7 +142,8 @@ def respread(deep: DeepMixture, rows: Floats) -> tuple[DeepMixture, Floats]:
 
 
 def _residual(rows: Floats, reconstructed: Floats, spread: Floats) -> Floats:
-    return np.clip((rows - reconstructed) / (RESIDUAL_UNIT * np.sqrt(spread)), -CLIP, CLIP)
+    units = (rows - reconstructed) / (RESIDUAL_UNIT * np.sqrt(spread))
+    return units.clip(-CLIP, CLIP)
 
 
 def _trained(

@@ -42,7 +42,7 @@ def follow(level: Floats, rows: Floats, far: Bools, usual: Floats) -> tuple[Floa
     >>> levels.tolist(), after.tolist()
     ([[nan], [4.0]], [5.0])
     """
-    rows = np.clip(rows, -LARGEST, LARGEST)
+    rows = rows.clip(-LARGEST, LARGEST)
     levels = np.full((len(rows) + 1, rows.shape[1]), np.nan)
     levels[0, : len(level)] = level
     step = STEP * usual
