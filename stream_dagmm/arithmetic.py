@@ -63,17 +63,6 @@ def on_column_grid(matrix: Floats) -> Floats:
     return np.asarray(np.rint(matrix / unit) * unit)
 
 
-def squared_distances(rows: Floats, others: Floats) -> Floats:
-    """Squared Euclidean distances [B, R] between rows [B, D] and others [R, D], both on the row
-    grid; exact, so the distance of a row to its own copy is 0.
-
-    >>> a = on_row_grid(np.array([[0.1, 0.2]]))
-    >>> squared_distances(a, np.vstack([a, a + 1.0])).tolist()
-    [[0.0, 2.0]]
-    """
-    return squared_distances_to(distance_operand(others), rows)
-
-
 def distance_operand(others: Floats) -> Floats:
     """What `squared_distances_to` takes for the others [R, D]: an array [D + 2, R]."""
     right = np.column_stack([others, np.ones(len(others)), (others * others).sum(axis=1)])
@@ -81,7 +70,13 @@ def distance_operand(others: Floats) -> Floats:
 
 
 def squared_distances_to(operand: Floats, rows: Floats) -> Floats:
-    """`squared_distances` of rows [B, D] to others that were prepared once."""
+    """Squared Euclidean distances [B, R] of rows [B, D] to others that were prepared once, all on
+    the row grid; exact, so the distance of a row to its own copy is 0.
+
+    >>> a = on_row_grid(np.array([[0.1, 0.2]]))
+    >>> squared_distances_to(distance_operand(np.vstack([a, a + 1.0])), a).tolist()
+    [[0.0, 2.0]]
+    """
     # One product: |x|^2 + |y|^2 - 2 x y = [-2 x, |x|^2, 1] [y, 1, |y|^2]; no partial sum exceeds
     # 2^53 units of 2^-32 for D up to 2048.
     size = rows.shape[1]

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stream_dagmm import likelihood, networks, training
+from stream_dagmm import likelihood, networks
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.course import Course
-from stream_dagmm.networks import ExactNetwork, Network
-from stream_dagmm.training import UNIT, Nets, Trained
+from stream_dagmm.networks import Network
+from stream_dagmm.training import UNIT, Coder, Nets, Trained
 
 LARGEST_DEFAULT_CODE = 8
 
@@ -50,19 +50,12 @@ class Design:
         return self.noise > 0.0 or self.sparsity > 0.0 or self.contraction > 0.0
 
 
-class Readout(NamedTuple):
-    """The networks as operands of exact products."""
-
-    encoder: ExactNetwork
-    decoder: ExactNetwork
-
-
 class AutoencoderModel(NamedTuple):
     """What was taught, and how rows are scored by it."""
 
     design: Design
     course: Course
-    prepared: Readout | None = None
+    prepared: Coder | None = None
 
     @property
     def width(self) -> int:
@@ -102,11 +95,7 @@ class AutoencoderModel(NamedTuple):
         return after._replace(course=course.measured(after._residual(held)))
 
     def _readable(self) -> Self:
-        if self.course.trained is None:
-            return self
-        encoder, decoder = self.course.trained.nets
-        exact = training.exact_inwards(encoder), training.exact_outwards(decoder)
-        return self._replace(prepared=Readout(*exact))
+        return self._replace(prepared=Coder.of(self.course.trained))
 
     def _residual(self, rows: Floats) -> Floats:
         """Reconstruction errors [B, D] of standardised rows; each row's bits are its own."""

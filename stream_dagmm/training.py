@@ -115,6 +115,21 @@ class Trained(NamedTuple):
         return cls(networks.shaped(torch.from_numpy(state["parameters"]), *nets), moments)
 
 
+class Coder(NamedTuple):
+    """An encoder and a decoder of rows as operands of exact products."""
+
+    encoder: ExactNetwork
+    decoder: ExactNetwork
+
+    @classmethod
+    def of(cls, trained: Trained | None) -> Self | None:
+        """Of the two networks that were trained, if there are any."""
+        if trained is None:
+            return None
+        encoder, decoder = trained.nets
+        return cls(exact_inwards(encoder), exact_outwards(decoder))
+
+
 def doubled(age: int, block: int) -> bool:
     """Whether a young stream's age passed a power of two with its last block of so many events: the
     moments at which what was begun on few rows may begin anew on more.

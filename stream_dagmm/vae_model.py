@@ -8,12 +8,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stream_dagmm import information, likelihood, networks, training, variation
+from stream_dagmm import information, likelihood, networks, variation
 from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.checkpoint import Tree
 from stream_dagmm.course import Course
-from stream_dagmm.networks import ExactNetwork
-from stream_dagmm.training import UNIT, Nets, Trained
+from stream_dagmm.training import UNIT, Coder, Nets, Trained
 
 LARGEST_DEFAULT_CODE = 8
 
@@ -37,20 +36,13 @@ class Design:
         return [[width, *hidden, 2 * latent], [latent, *hidden[::-1], width]]
 
 
-class Readout(NamedTuple):
-    """The networks as operands of exact products."""
-
-    encoder: ExactNetwork
-    decoder: ExactNetwork
-
-
 class VaeModel(NamedTuple):
     """What was taught, the noise [L, Z], and how rows are scored by them."""
 
     design: Design
     course: Course
     noise: Floats | None = None
-    prepared: Readout | None = None
+    prepared: Coder | None = None
 
     @property
     def width(self) -> int:
@@ -91,11 +83,7 @@ class VaeModel(NamedTuple):
         return after._replace(course=course.measured(after._residual(held)))
 
     def _readable(self) -> Self:
-        if self.course.trained is None:
-            return self
-        encoder, decoder = self.course.trained.nets
-        exact = training.exact_inwards(encoder), training.exact_outwards(decoder)
-        return self._replace(prepared=Readout(*exact))
+        return self._replace(prepared=Coder.of(self.course.trained))
 
     def _residual(self, rows: Floats) -> Floats:
         """Reconstruction errors [B, D] of standardised rows, by a sample of z each: the spread is
@@ -130,12 +118,12 @@ class VaeModel(NamedTuple):
         }
 
 
-def _posterior(prepared: Readout, rows: Floats) -> tuple[Floats, Floats]:
+def _posterior(prepared: Coder, rows: Floats) -> tuple[Floats, Floats]:
     return variation.exact_moments(networks.exact_forward(prepared.encoder, rows))
 
 
 def log_density(
-    prepared: Readout,
+    prepared: Coder,
     spread: Floats,
     noise: Floats,
     rows: Floats,

@@ -14,14 +14,19 @@ from stream_dagmm.arithmetic import (
     Floats,
     coarse_distances_to,
     coarse_operand,
+    distance_operand,
     on_column_grid,
     on_row_grid,
-    squared_distances,
+    squared_distances_to,
 )
 from tests.threads import threads
 
 WIDTHS = [1, 2, 7, 16, 17, 48, 64, 129]
 finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def squared_distances(rows: Floats, others: Floats) -> Floats:
+    return squared_distances_to(distance_operand(others), rows)
 
 
 def operands(count: int, width: int, columns: int, seed: int = 0) -> tuple[Floats, Floats]:

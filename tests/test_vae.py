@@ -19,8 +19,8 @@ from stream_dagmm import (
 )
 from stream_dagmm.arithmetic import Floats, on_row_grid
 from stream_dagmm.networks import Network
-from stream_dagmm.training import Trained
-from stream_dagmm.vae_model import Readout, VaeModel
+from stream_dagmm.training import Coder, Trained
+from stream_dagmm.vae_model import VaeModel
 from tests.streams import table
 
 
@@ -70,7 +70,7 @@ def test_the_bound_meets_the_density_where_it_is_known() -> None:
     """z ~ N(0, 1) and x = z + noise of variance 1/2 give x ~ N(0, 3/2); q is the wider prior, so
     that the bound is by importance alone, and many samples make it tight."""
     prior = ((torch.zeros(1, 2).double(), torch.zeros(2).double()),)
-    prepared = Readout(
+    prepared = Coder(
         training.exact_inwards(prior), training.exact_outwards(linear(0.25, 0.0, 1, 1))
     )
     rows = on_row_grid(np.array([[-1.0], [0.0], [0.7], [2.0]]))
