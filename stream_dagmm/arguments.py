@@ -83,7 +83,7 @@ def one_of(choices: Sequence[str], **named: str) -> None:
 def widths(**named: Sequence[int]) -> tuple[int, ...]:
     """The one named sequence of layer widths, if there is at least one and each is at least 1."""
     ((name, value),) = named.items()
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
         raise ValueError(f"{name} must be a sequence of layer widths, got {value!r}")
     return tuple(at_least(1, **{f"{name}[{place}]": w}) for place, w in enumerate(value))
 

@@ -232,6 +232,7 @@ BAD_ARGUMENTS: list[tuple[str, Any]] = [
     ("hidden", []),
     ("hidden", [0]),
     ("hidden", 3),
+    ("hidden", b"a"),
     ("latent", 0),
     ("learning_rate", -1e-3),
     ("learning_rate", math.inf),
