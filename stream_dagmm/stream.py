@@ -8,7 +8,7 @@ every event (the context) moves row by row in the same arithmetic, however many 
 And a row's score is computed by exact products (`arithmetic`), alone or among others.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -111,10 +111,12 @@ class BlockDetector(base.AnomalyDetector):
             seen = rows[:, : self._model.width]
             contexts, after = self._model.follow(self._context, seen)
             scores.append(self._model.score(seen, contexts))
-            for place in np.flatnonzero(explain_where(scores[-1])) if explain_where else ():
-                met = contexts[place].copy()
-                met[: self.own_measures] = np.nan  # they do not hold for the row's variants
-                reasons[done + int(place)] = self._explain(events.event(int(place)), met)
+            if explain_where is not None:
+                chosen = np.flatnonzero(explain_where(scores[-1])).tolist()
+                met = contexts[chosen]
+                met[:, : self.own_measures] = np.nan  # they do not hold for the rows' variants
+                found = self._explained([events.event(place) for place in chosen], met)
+                reasons.update(zip([done + place for place in chosen], found, strict=True))
             self._take(rows, contexts, scores[-1], after)
             done += len(rows)
         return np.concatenate(scores), reasons
@@ -122,7 +124,7 @@ class BlockDetector(base.AnomalyDetector):
     def explain_one(self, x: dict[Any, Any]) -> Contributions:
         """Signed contributions of the event's features, in units of the score, adding up to it. A
         missing value is no feature; an event of none has its score under "(no features)"."""
-        return self._explain(x, self._context)
+        return self._explained([x], self._context[None])[0]
 
     def flush(self) -> None:
         """Learns the events that wait for the end of their block, as a block of its own. It is an
@@ -257,14 +259,13 @@ class BlockDetector(base.AnomalyDetector):
         return rows, np.vstack(block.contexts), np.concatenate(block.scores)
 
     def _score(self, events: Events, context: Floats) -> Floats:
-        return self._score_rows(self._columns.encode(events, self._model.width), context)
-
-    def _score_rows(self, rows: Floats, context: Floats) -> Floats:
+        rows = self._columns.encode(events, self._model.width)
         return self._model.score(rows, np.broadcast_to(context, (len(rows), len(context))))
 
-    def _explain(self, event: Event, context: Floats) -> Contributions:
+    def _explained(self, events: Sequence[Event], contexts: Floats) -> list[Contributions]:
+        """Of events [B] that meet the contexts [B, C]."""
         return explanation.contributions(
-            lambda events: self._columns.encode(listed(events), self._model.width),
-            lambda rows: self._score_rows(rows, context),
-            present(event),
+            lambda variants: self._columns.encode(listed(variants), self._model.width),
+            lambda rows, places: self._model.score(rows, contexts[places]),
+            [present(event) for event in events],
         )

@@ -25,11 +25,11 @@ def explained(score_event: ScoreEvent, event: Mapping[Any, float]) -> dict[Any, 
     def encode(events: Sequence[Mapping[Any, Any]]) -> Floats:
         return np.array([[0.0, *(e.get(name, np.nan) for name in names)] for e in events])
 
-    def score(rows: Floats) -> Floats:
+    def score(rows: Floats, _: object) -> Floats:
         pairs = [zip(names, row[1:].tolist(), strict=True) for row in rows]
         return np.array([score_event({n: v for n, v in row if not np.isnan(v)}) for row in pairs])
 
-    return contributions(encode, score, event)
+    return contributions(encode, score, [event])[0]
 
 
 def interacting(event: Mapping[Any, float]) -> float:
@@ -102,11 +102,11 @@ def test_a_row_without_features_is_the_row_of_the_event_without_them(event: dict
     def encode(events: Sequence[Mapping[Any, Any]]) -> Floats:
         return columns.encode(listed(events), known)
 
-    def score(rows: Floats) -> Floats:
+    def score(rows: Floats, _: object) -> Floats:
         scored.extend(row.tobytes() for row in rows)
         return np.asarray(np.nansum(rows, axis=1))
 
-    contributions(encode, score, event)
+    contributions(encode, score, [event])
     names = list(event)
     kept = [[n for bit, n in enumerate(names) if 1 << bit & c] for c in range(1 << len(names))]
     real = {row.tobytes() for row in encode([{n: event[n] for n in some} for some in kept])}
@@ -120,3 +120,17 @@ def test_features_that_the_model_cannot_tell_apart_share_alike() -> None:
     shares = detector.explain_one({"a": 0.0} | {f"new {n}": float(n) for n in range(20_000)})
     assert len(shares) == 20_001
     assert len({share for name, share in shares.items() if name != "a"}) == 1
+
+
+def test_many_are_explained_together_as_each_alone_by_the_model_that_scored_it() -> None:
+    random = np.random.default_rng(0)
+    events = [
+        {f"f{n}": value for n, value in enumerate(row) if abs(value) < 2.0}
+        for row in random.normal(size=(600, 40)).tolist()
+    ]
+    together, alone = StreamDAGMM(batch_size=64), StreamDAGMM(batch_size=64)
+    _, reasons = together.prequential(events, lambda scores: np.ones(len(scores), dtype=np.bool_))
+    for place, event in enumerate(events):
+        if place % 50 == 0 or place > 590:
+            assert alone.explain_one(event) == reasons[place]
+        alone.learn_one(event)
