@@ -85,7 +85,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
         another=another,
     )
     if ends.store is not None:
-        ends.store.make()  # outputs may lie in it
+        stack.enter_context(ends.store.claimed())  # outputs may lie in it
     return Run(settings, pipeline, ends.source.name, speed, watcher, report, ends.labelled)
 
 

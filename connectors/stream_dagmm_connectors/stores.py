@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,8 +57,19 @@ class DirectoryStore:
         except ValueError as error:
             raise ValueError(f"{error}, or start with --fresh") from error
 
-    def make(self) -> None:
-        """Make the directory, if it is not there."""
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """The directory, made if need be, for this run alone until the block ends: two runs of one
+        command would cut back each other's outputs. `ValueError` where another run has it."""
+        self._make()
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            _lock(descriptor, self._directory)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _make(self) -> None:
         with naming(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
 
@@ -63,10 +77,22 @@ class DirectoryStore:
         """Replace the checkpoint; durable when this returns."""
         from stream_dagmm import checkpoint
 
-        self.make()
+        self._make()
         with naming(self.path):
             checkpoint.write(self.path, tree)
         self._fresh = False
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(
+            f"another run keeps its state in {directory}; wait for its end, or name another "
+            "directory"
+        ) from None
+    except OSError:
+        pass  # a file system without locks
 
 
 def _why_not_a_directory(wanted: Path) -> str | None:

@@ -122,6 +122,19 @@ def test_interrupted_it_saves_exits_130_and_goes_on_to_the_same_bytes(
     assert outputs(tmp_path) == whole
 
 
+def test_a_second_run_of_the_same_command_is_refused_while_the_first_goes_on(
+    source: Path, whole: Sequence[bytes], tmp_path: Path
+) -> None:
+    first = started(tmp_path, source, "--rate", "800")
+    wait_for(tmp_path / "scored.csv", len(whole[0]) // 8, first)
+    words = [*words_of(tmp_path, source, AS_FILES), "--resume", str(tmp_path / "state")]
+    for more in ([], ["--fresh"]):
+        refused = CliRunner().invoke(main, [*words, *more])
+        assert (refused.exit_code, "another run keeps its state in" in refused.stderr) == (2, True)
+    assert first.wait() == 0, (tmp_path / "said").read_text()
+    assert outputs(tmp_path) == whole
+
+
 def test_interrupted_while_it_waits_for_input_it_ends_at_once(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     words = ["replay", "-", *PLAIN, "--format", "jsonl", "--out", str(out)]
