@@ -1,13 +1,10 @@
 """What is an event: the same rule for files and topics, whatever the bytes."""
 
-import datetime
-import decimal
 import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,62 +147,13 @@ def test_a_time_that_is_neither_number_nor_text_is_refused(value: bytes) -> None
     assert "expected the event's time" in refusal(value, time="at")
 
 
-def test_a_table_row_is_made_plain() -> None:
-    row = {
-        "decimal": decimal.Decimal("1.5"),
-        "day": datetime.date(2024, 2, 29),
-        "span": datetime.timedelta(minutes=1),
-        "bytes": b"text",
-        "float32": np.float32(0.5),
-        "flag": np.bool_(True),
-        "list": (1, None, {"x": 2}),
-        "nothing": None,
-        7: 8,
-    }
-    assert features(row) == {
-        "decimal": 1.5,
-        "day": "2024-02-29",
-        "span": 60.0,
-        "bytes": "text",
-        "float32": 0.5,
-        "flag": True,
-        "list.0": 1,
-        "list.2.x": 2,
-        "7": 8,
-    }
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (math.nan, "expected a finite number"),
-        (-math.inf, "expected a finite number"),
-        (10**400, "no number that fits a double"),
-        (decimal.Decimal("sNaN"), "no number that fits a double"),
-        (b"\xff", "expected UTF-8"),
-        ("\ud800", "UTF-8 can write"),
-        (object, "expected a number, a boolean, text"),
-    ],
-)
-def test_what_json_has_no_value_for_is_refused_by_field(value: object, reason: str) -> None:
-    found = refusal({"x": value})
-    assert found.startswith("field 'x'")
-    assert reason in found
-
-
-def test_a_row_that_holds_itself_is_refused() -> None:
-    row: dict[str, Any] = {"x": 1}
-    row["me"] = row
-    assert "nested more than 32 deep" in refusal(row)
-    letter = dead_letter(Record(LinePosition(1), row), Rejection("deep"), "s", "0")
-    assert "'me'" in letter.raw
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
+
+
 hostile = (
     st.binary()
     | st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))
