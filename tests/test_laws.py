@@ -71,6 +71,16 @@ def test_no_form_of_the_events_changes_a_bit(name: str, form: str) -> None:
 
 
 @every_detector
+@pytest.mark.parametrize("form", ["dictionaries", "polars"])
+def test_no_cut_changes_a_bit_where_features_share_hashed_columns(make: Make, form: str) -> None:
+    events, plainest = mixed(110), make(max_features=2)
+    scores = learned_one_by_one(plainest, events)
+    detector, found = learned_in_steps(make(max_features=2), events, EVERYTHING, form)
+    assert {place: scores[place] for place in found} == found
+    assert bits(detector) == bits(plainest)
+
+
+@every_detector
 @pytest.mark.parametrize("width", [1, 3, 16, 17, 32, 48])
 def test_an_event_scores_the_same_alone_and_at_every_place_of_a_block(
     make: Make, width: int
