@@ -96,7 +96,10 @@ def flag_of(name: str) -> str:
 def _in_words(
     kind: type[BaseSettings], error: Any, flags: Mapping[str, Any], config: Path | None
 ) -> str:
-    key = str(error["loc"][0]) if error["loc"] else "settings"
+    expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not error["loc"]:  # of several that do not go together, which the message names
+        return str(expected)
+    key = str(error["loc"][0])
     if error["type"] == "missing":
         return (
             f"{key} is missing; name it on the command line, in {PREFIX}{key.upper()} or in a file"
@@ -107,7 +110,6 @@ def _in_words(
         perhaps = f"perhaps {meant[0]}, else " if meant else ""
         known = ", ".join(sorted(kind.model_fields))
         return f"{where}: unknown key; expected {perhaps}one of {known}"
-    expected = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{where} is {error['input']!r}, expected {expected}"
 
 

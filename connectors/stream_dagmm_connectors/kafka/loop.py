@@ -158,10 +158,10 @@ class Scoring:
     def on_revoked(self, places: Iterable[Place]) -> None:
         """Commit what was scored of them, with a checkpoint, and let go."""
         self.rebalances += 1
-        self.delivery.belong()
         self._enter("revoke")
         going = list(places)
         if not self._stopping:
+            self.delivery.belong()
             self._committing.revoking = True
             try:
                 self._committing.now(save=[place for place in going if place in self.ours.live])

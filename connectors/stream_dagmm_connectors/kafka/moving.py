@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Collection, Iterable
 
 from stream_dagmm_connectors.kafka.client import Committed, Fetched, NotYet, Place, Reader
@@ -11,6 +12,8 @@ from stream_dagmm_connectors.kafka.meter import Meter
 from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.phases import Enter
 from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
+
+LOG = logging.getLogger("stream_dagmm")
 
 
 class Moving:
@@ -57,11 +60,13 @@ class Moving:
             self._ours.targets[place] = begun.target
             self._arrive(place)
         else:
-            self._meter.live(place)
+            self._live(place)
 
     def let_go(self, places: Iterable[Place]) -> None:
         """Forget these, and what is sent of them and not committed."""
         going = list(places)
+        for place in self._ours.models.keys() & going:
+            LOG.info("%s: let go", place)
         self._ours.drop(going)
         for place in going:
             self._meter.dropped(place)
@@ -127,7 +132,13 @@ class Moving:
             except NotYet:  # no answer now: to be restored, and surprised, once more
                 self.begin_again([place])
             return
+        self._live(place)
+
+    def _live(self, place: Place) -> None:
         self._meter.live(place)
+        at = self._ours.models[place].progress
+        told = "%s: scoring from offset %d on, with %d events learned, lineage %s"
+        LOG.info(told, place, at.next_offset, at.learned, at.lineage)
 
     def out_of_range(self, said: str) -> None:
         """Say which records are gone. What the brokers cannot answer now, the next poll asks."""

@@ -153,7 +153,7 @@ class RunOptions(NamedTopics):
         named = topic[0] or (self.input[0] if len(self.input) == 1 else "")
         if named not in self.input or not (partition.isdigit() and offset.isdigit()):
             raise ValueError(
-                f"skip_to is {said!r}, expected PARTITION:OFFSET as in 0:1842, with the topic in "
+                f"--skip-to is {said!r}, expected PARTITION:OFFSET as in 0:1842, with the topic in "
                 f"front where there are several: {self.input[0]}:0:1842"
             )
         return Place(named, int(partition)), int(offset)

@@ -1,7 +1,7 @@
 """A look at a group's partitions from outside of it: what audit, list and revert share.
 
 Nothing here joins the group. A model is brought forward by the very calls that a run restores it
-with (`restoring.again`, `restoring.load`, `PartitionModel.relearn`), over ranges of the log.
+with (`restoring.again`, `PartitionModel.restore`, `.relearn`), over ranges of the log.
 """
 
 from __future__ import annotations

@@ -167,8 +167,8 @@ class PartitionModel:
             return f"{where}; correct the producer, then pass it with {onward}"
         if self._breaker.open:
             return (
-                f"{where}; {self._breaker.share:.0%} of the last records of {self.place} were bad, "
-                f"expected at most {self._breaker.largest_share:.0%}; look at the producer, then "
+                f"{where}; {self._breaker.share:.1%} of the last records of {self.place} were bad, "
+                f"expected at most {self._breaker.largest_share:.1%}; look at the producer, then "
                 f"pass them with --skip-to {here}:OFFSET"
             )
         return None
@@ -225,17 +225,22 @@ class PartitionModel:
             "tombstones": self.tombstones,
         }
 
+    def differences(self, state: Mapping[str, Any]) -> list[str]:
+        """Where configuration and arithmetic are not those of a state, a line for each place."""
+        changed = differences(self._recipe.configuration(), state["run"])
+        return changed + differences(
+            canonical(self._fingerprint), state["arithmetic"], "arithmetic"
+        )
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `to_state`; `ValueError` with the differences if it is of another run."""
         if state.get("format") != CHECKPOINT_FORMAT:
             raise ValueError(
-                f"{self.place}: checkpoint format {state.get('format')}, this version reads "
+                f"checkpoint format {state.get('format')}, this version reads "
                 f"{CHECKPOINT_FORMAT}; use the version that made it"
             )
-        changed = differences(self._recipe.configuration(), state["run"])
-        changed += differences(canonical(self._fingerprint), state["arithmetic"], "arithmetic")
-        if changed:
-            raise ValueError(f"{self.place}: made by another run: {'; '.join(changed)}")
+        if changed := self.differences(state):
+            raise ValueError(f"the checkpoint was made by another run: {'; '.join(changed)}")
         self.progress = self.progress.come_to(Progress.from_state(state["progress"]))
         self._scorer.restore(state["scorer"])
         self._decoder.load_state(state["decoder"])

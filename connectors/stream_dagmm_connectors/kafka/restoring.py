@@ -154,13 +154,19 @@ class Restorer:
 
     def _continued(self, place: Place, topic_id: str, committed: Committed, first: int) -> Begun:
         was, pointer = self._read(place, topic_id, committed, first)
-        model = again(self._recipe, place, was)
-        found = self._found(place, was, pointer)
-        if found is not None and found.offset <= committed.offset:  # never ahead of what went out
-            try:
-                load(model, found)
-            except ValueError as error:
-                raise Stopped(str(error)) from error
+        try:
+            model = again(self._recipe, place, was)
+        except Surprise as surprise:
+            words = f"{surprise}{self._differences(place, was, pointer)}"
+            raise Surprise(surprise.kind, words) from surprise
+        try:
+            found = self._found(place, was, pointer)
+            if (
+                found is not None and found.offset <= committed.offset
+            ):  # none ahead of what went out
+                model.restore(state_of(found, f"checkpoint at offset {found.offset}"))
+        except ValueError as error:
+            raise Stopped(f"{place}: {error}") from error
         refuse_lost(model, first, committed.offset)
         kept = [] if found is None else found.kept
         stand = Stand(committed.offset, pointer if found is not None else None, kept)
@@ -194,11 +200,18 @@ class Restorer:
         if pointer is None or self._store is None:
             return None
         key = self.key(place, was)
+        found = self._store.load(key, pointer)
+        return self._store.search(key, was.next_offset) if found is None else found
+
+    def _differences(self, place: Place, was: Progress, pointer: Pointer | None) -> str:
+        """In what its checkpoint is of another run, for a message; empty where nothing tells."""
+        model = PartitionModel(self._recipe, place, was.topic_id, was.start)
         try:
-            found = self._store.load(key, pointer)
-            return self._store.search(key, was.next_offset) if found is None else found
-        except ValueError as error:
-            raise Stopped(f"{place}: {error}") from error
+            found = self._found(place, was, pointer)
+            differ = [] if found is None else model.differences(state_of(found, "checkpoint"))
+        except ValueError:
+            return ""
+        return f" ({'; '.join(differ)})" if differ else ""
 
 
 def again(recipe: Recipe, place: Place, was: Progress) -> PartitionModel:
@@ -219,11 +232,6 @@ def again(recipe: Recipe, place: Place, was: Progress) -> PartitionModel:
             "it on the same kind of machine",
         )
     return model
-
-
-def load(model: PartitionModel, found: Found) -> None:
-    """Go on from a checkpoint; `ValueError` for one that holds no model of this kind."""
-    model.restore(state_of(found, f"checkpoint of {model.place}@{found.offset}"))
 
 
 def state_of(found: Found, name: str) -> dict[str, Any]:

@@ -117,6 +117,7 @@ def prepare(options: RunOptions, *, keeps: bool = True) -> None:
 
     Brokers that are away are asked again for `exit_after` seconds, then it is `Fatal`.
     """
+    LOG.info("asking %s for topics", options.bootstrap_servers)
     for warning in _patient(lambda: _prepared(options, keeps), options.exit_after):
         LOG.warning(warning)
 
@@ -129,7 +130,7 @@ def _patient(ask: Callable[[], Answer], for_s: float) -> Answer:
 
 
 def _prepared(options: RunOptions, keeps: bool) -> list[str]:
-    looking = topics.Topics(options.connection())
+    looking = topics.Topics(options.connection(), options.exit_after)
     try:
         return topics.prepare(
             looking,

@@ -60,9 +60,10 @@ class Topics:
     """Looks at topics and makes them; `NotYet` where a broker is away, `Fatal` where it may not,
     `ValueError` for what is wrong."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, within_s: float = 30.0) -> None:
+        bounded = {"bootstrap_timeout_ms": int(1000 * within_s)}
         try:
-            self._admin = KafkaAdminClient(**connection.options())
+            self._admin = KafkaAdminClient(**connection.options(), **bounded)
         except KafkaError as error:
             raise Fatal(f"{connection.bootstrap_servers}: {told(error)}; start the broker, or "
                         "correct --bootstrap-servers") from error  # fmt: skip

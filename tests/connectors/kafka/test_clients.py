@@ -224,6 +224,32 @@ def test_whoever_is_in_no_group_has_no_offsets_to_send(clients: Clients) -> None
     outsider.close(5_000)
 
 
+class AskingWhoItIs(Noting):
+    """Asks, as its partitions go, what librdkafka may never answer a member that leaves."""
+
+    reader: Reader
+    answers: list[object]
+
+    def on_revoked(self, places: Iterable[Place]) -> None:
+        super().on_revoked(places)
+        try:
+            self.answers = [self.reader.joined(), self.reader.membership()]
+        except Aborted as error:
+            self.answers = [self.reader.joined(), str(error)]
+
+
+def test_a_confluent_member_that_leaves_does_not_ask_who_it_is(
+    broker: Broker, place: Place, group: str
+) -> None:
+    asking = AskingWhoItIs()
+    asking.reader = ConfluentClients(Connection(broker.bootstrap), TIMING, group=group).reader()
+    asking.reader.subscribe([place.topic], asking)
+    until(lambda: bool(asking.reader.poll(100, 10) or asking.came))
+    assert asking.reader.joined()
+    asking.reader.close(5_000)
+    assert (asking.went, asking.answers) == ([place], [False, "leaving the group"])
+
+
 def test_a_member_that_was_put_out_has_none_to_send_either_nor_in_its_former_name(
     reader: Reader, writer: Writer, place: Place, broker: Broker, group: str
 ) -> None:

@@ -189,7 +189,8 @@ def test_an_answer_that_does_not_come_as_a_new_lineage_begins_is_asked_for_again
 def test_another_alarm_rate_is_another_configuration() -> None:
     kafka = left()
     other = replace(RECIPE, judgement=Judgement(0.01, 0.1))
-    with pytest.raises(Stopped, match="run it as it was"):
+    words = r"run it as it was \(alarm_rate: 0.05 there, 0.01 here\); to begin a new model"
+    with pytest.raises(Stopped, match=words):
         process(kafka, Trap(), recipe=other).run()
 
 
