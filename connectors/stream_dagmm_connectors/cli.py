@@ -8,7 +8,6 @@ was asked for.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ from stream_dagmm_connectors import serving
 from stream_dagmm_connectors.commands.checkpoint import checkpoint
 from stream_dagmm_connectors.commands.compare import compare
 from stream_dagmm_connectors.commands.dlq import dlq
-from stream_dagmm_connectors.commands.options import WRONG_USAGE, leave, options, perform
+from stream_dagmm_connectors.commands.options import WRONG_USAGE, leave, options, perform, tell
 from stream_dagmm_connectors.commands.replay import INTERRUPTED, replay
 
 OF_KAFKA = ("kafka", "fsspec", "prometheus_client")
@@ -74,8 +73,7 @@ def run(context: click.Context, /, config: Path | None, **given: Any) -> None:
     Where a partition is not as it was left, an --on-... option says what to do: fail stops the
     process with the next step, new-lineage begins a new model there.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, we say ourselves
+    tell()
     perform(serving.RunSettings, context, config, given, serving.serve)
 
 

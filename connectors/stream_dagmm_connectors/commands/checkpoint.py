@@ -126,7 +126,7 @@ def revert(
 def _look(settings: serving.RunSettings, act: Callable[[Outside], None]) -> None:
     """Act on the group from outside; what is not as it must be ends with its message."""
     from stream_dagmm_connectors.commands.looking import looking
-    from stream_dagmm_connectors.kafka.restoring import Stopped, Surprise
+    from stream_dagmm_connectors.kafka.surprises import Stopped, Surprise
 
     with looking(settings.options()) as outside:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,12 @@ def perform(
         leave(WRONG_USAGE, str(error))
     except serving.CannotGoOn as error:
         leave(FAILED, str(error))
+
+
+def tell() -> None:
+    """What happens meanwhile goes to standard error, a line each."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters of it, we say ourselves
 
 
 def leave(code: int, message: str) -> NoReturn:

@@ -6,7 +6,6 @@ One event's way: `ends` opens source and sinks, `replay.compose` puts the pipeli
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import click
 from stream_dagmm_connectors import settings as told
 from stream_dagmm_connectors.capability import pin
 from stream_dagmm_connectors.collector import imports_set_aside
-from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave, options, said
+from stream_dagmm_connectors.commands.options import FAILED, WRONG_USAGE, leave, options, said, tell
 from stream_dagmm_connectors.durable import CannotWrite
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def replay(context: click.Context, /, config: Path | None, **given: Any) -> None
     kafka://TOPIC?partition=N&from=OFFSET|TIME&to=OFFSET|TIME, the end left out; without a
     partition all of them one after the other, each with a model of its own.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    tell()
     try:
         settings = told.load(said(context, given), config)
         pin(settings.cpu_capability)

@@ -19,7 +19,7 @@ from stream_dagmm_connectors.kafka.outgoing import about
 from stream_dagmm_connectors.kafka.outside import Outside, pieces, unstoppable
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Progress
-from stream_dagmm_connectors.kafka.restoring import Surprise, again
+from stream_dagmm_connectors.kafka.surprises import Surprise, again
 
 SAME, DIFFERS, NOT_COMPARED = 0, 1, 2
 WHY = {

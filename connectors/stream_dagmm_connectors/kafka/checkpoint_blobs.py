@@ -18,7 +18,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from stream_dagmm import checkpoint
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed, outlived
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed, Save, outlived
 from stream_dagmm_connectors.kafka.client import Writer
 from stream_dagmm_connectors.kafka.positions import Pointer
 
@@ -56,15 +56,10 @@ class BlobStore:
         return isinstance(self._files, LocalFileSystem)
 
     def save(
-        self,
-        writer: Writer,
-        key: Key,
-        offset: int,
-        data: bytes,
-        kept: Sequence[Earlier],
-        parent: str | None = None,
+        self, writer: Writer, made: Save, kept: Sequence[Earlier]
     ) -> tuple[Pointer, list[Earlier]]:
         """Write the blob durably, and remove the orphans of its partition."""
+        key, offset, data, parent = made
         name = f"{_prefix(key)}{offset}-{hashlib.sha256(data).hexdigest()}{SUFFIX}"
         if not self._files.exists(self._at(name)):
             self._write(name, data)

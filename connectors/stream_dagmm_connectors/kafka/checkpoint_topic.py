@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed, outlived
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Found, Key, Listed, Save, outlived
 from stream_dagmm_connectors.kafka.client import (
     Fetched,
     LogReader,
@@ -58,16 +58,11 @@ class TopicStore:
         self._count: int | None = None
 
     def save(
-        self,
-        writer: Writer,
-        key: Key,
-        offset: int,
-        data: bytes,
-        kept: Sequence[Earlier],
-        parent: str | None = None,
+        self, writer: Writer, made: Save, kept: Sequence[Earlier]
     ) -> tuple[Pointer, list[Earlier]]:
         """Chunks, then the manifest with their offsets, then tombstones; the first one of a
         lineage looks for those that are too long ago, by a scan."""
+        key, offset, data, _ = made
         place = self._place(key.partition)
         chunks = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)] or [b""]
         names = range(len(chunks))
@@ -88,20 +83,20 @@ class TopicStore:
         }
         writer.send([_record(place, key, offset, MANIFEST, orjson.dumps(manifest))])
         (at,) = writer.settle()[-1:]
-        gone = [(key, old) for old in go]
-        if not kept:
-            there = self.listed(key.group, key.topic_id, key.partition)
-            written = sorted(there, key=lambda one: int(one.pointer["offset"]))
-            gone += [
-                (old.key, Earlier(old.offset, old.parts))
-                for old in outlived(written, key.lineage, parent)
-            ]
+        gone = [(key, old) for old in go] + ([] if kept else self._outlived(made))
         writer.send(
             _record(place, whose, old.offset, name, None)
             for whose, old in gone
             for name in [MANIFEST, *range(old.parts)]
         )
         return {"partition": place.partition, "offset": at}, stay
+
+    def _outlived(self, made: Save) -> list[tuple[Key, Earlier]]:
+        key = made.key
+        there = self.listed(key.group, key.topic_id, key.partition)
+        written = sorted(there, key=lambda one: int(one.pointer["offset"]))
+        old = outlived(written, key.lineage, made.parent)
+        return [(one.key, Earlier(one.offset, one.parts)) for one in old]
 
     def load(self, key: Key, pointer: Pointer) -> Found | None:
         """The checkpoint whose manifest lies where the pointer says."""

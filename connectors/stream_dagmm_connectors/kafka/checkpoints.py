@@ -34,6 +34,16 @@ class Key(NamedTuple):
         return [self.group, self.topic_id, self.partition, self.lineage]
 
 
+class Save(NamedTuple):
+    """A checkpoint to be kept."""
+
+    key: Key
+    offset: int
+    data: bytes
+    parent: str | None = None
+    """The lineage before this one."""
+
+
 class Earlier(NamedTuple):
     """A checkpoint that is still kept: its offset and the number of its parts."""
 
@@ -64,17 +74,10 @@ class Store(Protocol):
     """Keeps the newest few checkpoints of each key, and of few keys of a partition."""
 
     def save(
-        self,
-        writer: Writer,
-        key: Key,
-        offset: int,
-        data: bytes,
-        kept: Sequence[Earlier],
-        parent: str | None = None,
+        self, writer: Writer, made: Save, kept: Sequence[Earlier]
     ) -> tuple[Pointer, list[Earlier]]:
-        """Write a checkpoint of a lineage that began after `parent`, and drop those beyond the
-        number to keep; within the writer's transaction, where the place is a topic. Gives the
-        pointer and what is kept now."""
+        """Write a checkpoint, and drop those beyond the number to keep; within the writer's
+        transaction, where the place is a topic. Gives the pointer and what is kept now."""
 
     def load(self, key: Key, pointer: Pointer) -> Found | None:
         """What a pointer points to, checked; None where it is gone and the place may forget.

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from stream_dagmm import checkpoint
-from stream_dagmm_connectors.kafka.checkpoints import Key
+from stream_dagmm_connectors.kafka.checkpoints import Key, Save
 from stream_dagmm_connectors.kafka.client import NotYet, Place, Reader
 from stream_dagmm_connectors.kafka.delivery import Delivery
 from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.pacing import Pace
 from stream_dagmm_connectors.kafka.positions import Progress
-from stream_dagmm_connectors.kafka.stands import Save
 
 
 class Committing:

@@ -55,6 +55,14 @@ class Asking:
                 return None
             raise trouble(of(error), NotYet) from error
 
+    def beginning(self, place: Place, timeout_ms: int) -> int:
+        """The log's first offset."""
+        return self.first_and_end(place, timeout_ms)[0]
+
+    def end(self, place: Place, timeout_ms: int) -> int:
+        """The offset after the last committed record."""
+        return self.first_and_end(place, timeout_ms)[1]
+
     def first_and_end(self, place: Place, timeout_ms: int) -> tuple[int, int]:
         """The log's first offset, and the one after the last committed record."""
         asked, within_s, found = TopicPartition(*place), timeout_ms / 1000, list[int]()

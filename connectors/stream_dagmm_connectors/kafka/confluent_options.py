@@ -10,10 +10,13 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from stream_dagmm_connectors.kafka.client import Aborted, Fatal, NotYet, Trouble
-from stream_dagmm_connectors.kafka.connection import Connection
+from stream_dagmm_connectors.kafka.connection import Connection, Member
 
 # Below "kafka", so that whoever quiets one client quiets the other.
 LOG = logging.getLogger("kafka.confluent")
+
+QUEUED_KILOBYTES = 32 << 10
+"""What a member may fetch ahead, whatever the lag."""
 
 _NAMES = {
     "security_protocol": "security.protocol",
@@ -91,6 +94,27 @@ def configuration(connection: Connection) -> dict[str, Any]:
         "bootstrap.servers": ",".join(said["bootstrap_servers"]),
         "allow.auto.create.topics": False,
         **told,
+    }
+
+
+def member_configuration(member: Member) -> dict[str, Any]:
+    """The options of a group's member."""
+    timing, instance = member.timing, member.instance
+    return {
+        **configuration(member.connection),
+        "group.id": member.group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        # A jump of the position is for us to decide, never for the client.
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": timing.session_timeout_ms,
+        "heartbeat.interval.ms": timing.heartbeat_interval_ms,
+        "max.poll.interval.ms": timing.max_poll_interval_ms,
+        "topic.metadata.refresh.interval.ms": timing.metadata_max_age_ms,
+        "queued.max.messages.kbytes": QUEUED_KILOBYTES,
+        **({} if instance is None else {"group.instance.id": instance}),
     }
 
 

@@ -34,20 +34,18 @@ from stream_dagmm_connectors.kafka.client import (
 from stream_dagmm_connectors.kafka.confluent_asking import Asking
 from stream_dagmm_connectors.kafka.confluent_options import (
     LOG,
-    configuration,
+    member_configuration,
     of,
     sorted_out,
     trouble,
 )
-from stream_dagmm_connectors.kafka.confluent_records import as_committed, fetched
+from stream_dagmm_connectors.kafka.confluent_records import as_committed, fetched, place_of
 from stream_dagmm_connectors.kafka.connection import Member
 from stream_dagmm_connectors.kafka.deadline import Deadline
 
 SEEK_S = 5.0
 """A partition that came a moment ago can be sought in once the library's threads know of it."""
 WAKE_S = 0.5
-QUEUED_KILOBYTES = 32 << 10
-"""What it may fetch ahead, whatever the lag."""
 
 GONE = (
     KafkaError._AUTO_OFFSET_RESET,
@@ -59,41 +57,20 @@ GONE = (
 """Of a position or a topic that is no more, perhaps because it is being made anew."""
 
 
-class ConfluentReader:
+class ConfluentReader(Asking):
     """One member of a group. Cooperative: what stays goes on while other partitions move."""
 
     def __init__(self, member: Member) -> None:
-        connection, timing, instance = member.connection, member.timing, member.instance
-        own: dict[str, Any] = {} if instance is None else {"group.instance.id": instance}
-        self._asking = Asking(connection)
+        super().__init__(member.connection)
         self._positions: dict[Place, int] = {}
         self._ended: Fatal | None = None
-        self._leaving = False
-        """Then librdkafka 2.16 may leave a question who it is without an answer for ever, while the
-        library holds the interpreter's lock: once in 50 closings, and no thread of ours goes on."""
+        self._leaving = self._commit_waits = False
         self._gone: str | None = None
         """What was said of a position that is no more, until another is sought."""
         self._calls = Deadline()
         """For calls that have no time-out of their own and may wait without end."""
         self._consumer = Consumer(
-            {
-                **configuration(connection),
-                "group.id": member.group,
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                # A jump of the position is for us to decide, never for the client.
-                "auto.offset.reset": "error",
-                "enable.partition.eof": True,
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": timing.session_timeout_ms,
-                "heartbeat.interval.ms": timing.heartbeat_interval_ms,
-                "max.poll.interval.ms": timing.max_poll_interval_ms,
-                "topic.metadata.refresh.interval.ms": timing.metadata_max_age_ms,
-                "queued.max.messages.kbytes": QUEUED_KILOBYTES,
-                "error_cb": self._on_error,
-                **own,
-            },
-            logger=LOG,
+            member_configuration(member) | {"error_cb": self._on_error}, logger=LOG
         )
 
     def subscribe(self, topics: Sequence[str], listener: Listener) -> None:
@@ -126,11 +103,10 @@ class ConfluentReader:
             if first is not None and at_most > 1:
                 messages += self._consumer.consume(at_most - 1, 0)
         for message in messages:
-            if message.error() is None:
-                place = Place(message.topic() or "", message.partition() or 0)
-                got.setdefault(place, []).append(fetched(message))
+            if (error := message.error()) is None:
+                got.setdefault(place_of(message), []).append(fetched(message))
             else:
-                self._not_a_record(message)
+                self._not_a_record(message, error)
         for place, records in got.items():
             reached = records[-1].offset + 1
             self._positions[place] = max(reached, self._positions.get(place, 0))
@@ -140,15 +116,11 @@ class ConfluentReader:
             raise OutOfRange(self._gone)
         return got
 
-    def _not_a_record(self, message: Message) -> None:
-        error = message.error()
-        if error is None:
-            return
+    def _not_a_record(self, message: Message, error: KafkaError) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
-            place = Place(message.topic() or "", message.partition() or 0)
-            self._positions[place] = message.offset() or 0
+            self._positions[place_of(message)] = message.offset() or 0
         elif error.code() in GONE:
-            self._gone = f"{message.topic()}-{message.partition()}: {error.str()}"
+            self._gone = f"{place_of(message)}: {error.str()}"
         elif isinstance(found := trouble(error), Fatal):
             raise found
         # all else the client tries again by itself; the watchdog counts the time
@@ -179,7 +151,7 @@ class ConfluentReader:
         return None if found is None or found[1] < 0 else int(found[1])
 
     def joined(self) -> bool:
-        """Whether the coordinator gave it a member id."""
+        """Whether the coordinator gave it a member id; not asked while it leaves (`close`)."""
         try:
             return not self._leaving and bool(self._consumer.memberid())
         except RuntimeError:  # closed
@@ -235,22 +207,6 @@ class ConfluentReader:
             raise Aborted("not a member of the group any more")
         return found
 
-    def beginning(self, place: Place, timeout_ms: int) -> int:
-        """The log's first offset."""
-        return self._asking.first_and_end(place, timeout_ms)[0]
-
-    def end(self, place: Place, timeout_ms: int) -> int:
-        """The offset after the last committed record."""
-        return self._asking.first_and_end(place, timeout_ms)[1]
-
-    def topic_id(self, topic: str, timeout_ms: int) -> str:
-        """The topic's UUID, in the form that kafka-python gives it."""
-        return self._asking.topic_id(topic, timeout_ms)
-
-    def partitions(self, topic: str, timeout_ms: int) -> int:
-        """How many it has, asked anew each time."""
-        return self._asking.partitions(topic, timeout_ms)
-
     def commit(self, offsets: Offsets, timeout_ms: int) -> None:
         """Commit outside any transaction; a stale member is `Aborted`."""
         told = [TopicPartition(*place, c.offset, c.metadata) for place, c in offsets.items()]
@@ -264,17 +220,30 @@ class ConfluentReader:
             with sorted_out():
                 self._calls.run(ask, timeout_ms / 1000)
         except TimeoutError as error:
-            self._calls = Deadline()  # the old one's thread waits on
+            self._calls, self._commit_waits = Deadline(), True  # on the old one's thread
             raise NotYet(str(error)) from error
         for one in done:
             if one.error is not None:
                 raise trouble(one.error)
 
     def close(self, timeout_ms: int) -> None:
-        """Leave the group; where brokers do not answer in time, they notice by themselves."""
+        """Leave the group; where brokers do not answer in time, they notice by themselves.
+
+        Partitions go before the library closes: what is asked of librdkafka 2.16 from a callback
+        within that may have no answer for ever, while confluent-kafka holds the interpreter's lock
+        (one in 50 closings of a member that had just joined), and then no time-out ends anything.
+        So does `unsubscribe` beside a commit that waits, which `close` does not.
+        """
         self._leaving = True
+        deadline_s = time.monotonic() + timeout_ms / 1000
+        with contextlib.suppress(KafkaException):
+            if not self._commit_waits:
+                self._consumer.unsubscribe()
+                self._consumer.poll(0.05)
+                while self._consumer.assignment() and time.monotonic() < deadline_s:
+                    self._consumer.poll(0.05)
         with contextlib.suppress(TimeoutError):
-            self._calls.run(self._consumer.close, timeout_ms / 1000)
+            self._calls.run(self._consumer.close, max(0.0, deadline_s - time.monotonic()))
         self._calls.stop()
 
 

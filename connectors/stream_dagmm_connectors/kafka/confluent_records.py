@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from confluent_kafka import Message, TopicPartition
 
-from stream_dagmm_connectors.kafka.client import Committed, Fetched
+from stream_dagmm_connectors.kafka.client import Committed, Fetched, Place
+
+
+def place_of(message: Message) -> Place:
+    """Where a message, or what it says, belongs."""
+    return Place(message.topic() or "", message.partition() or 0)
 
 
 def fetched(message: Message) -> Fetched:

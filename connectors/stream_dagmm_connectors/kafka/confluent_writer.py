@@ -29,6 +29,7 @@ from stream_dagmm_connectors.kafka.confluent_options import (
     sorted_out,
     trouble,
 )
+from stream_dagmm_connectors.kafka.confluent_records import place_of
 from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.deadline import Deadline
 
@@ -180,7 +181,6 @@ class ConfluentWriter:
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            place = Place(message.topic() or "", message.partition() or 0)
-            self._arrived[place].append(message.offset() or 0)
+            self._arrived[place_of(message)].append(message.offset() or 0)
         elif self._refused is None:
             self._refused = error

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from stream_dagmm_connectors.kafka.checkpoints import Store
+from stream_dagmm_connectors.kafka.checkpoints import Save, Store
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
     Clients,
@@ -24,7 +24,7 @@ from stream_dagmm_connectors.kafka.client import (
 )
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
 from stream_dagmm_connectors.kafka.positions import Progress
-from stream_dagmm_connectors.kafka.stands import Asked, Save, Stand
+from stream_dagmm_connectors.kafka.stands import Asked, Stand
 
 
 def _nobody_counts(records: list[Outgoing]) -> None:
@@ -230,9 +230,7 @@ class Delivery:
         if save is None or self._store is None:
             return stand
         self._enter("chunk write")
-        pointer, kept = self._store.save(
-            self._ready(), save.key, save.offset, save.data, stand.kept, save.parent
-        )
+        pointer, kept = self._store.save(self._ready(), save, stand.kept)
         return stand._replace(pointer=pointer, kept=kept)
 
     def _ready(self) -> Writer:

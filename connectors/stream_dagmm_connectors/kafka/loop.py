@@ -25,7 +25,8 @@ from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.phases import Enter, Phase, unwatched
-from stream_dagmm_connectors.kafka.restoring import Restorer, Stopped
+from stream_dagmm_connectors.kafka.restoring import Restorer
+from stream_dagmm_connectors.kafka.surprises import Stopped
 from stream_dagmm_connectors.kafka.watchdog import Watchdog
 
 RETRY_S = 0.2

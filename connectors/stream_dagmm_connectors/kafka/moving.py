@@ -11,7 +11,8 @@ from stream_dagmm_connectors.kafka.delivery import Delivery
 from stream_dagmm_connectors.kafka.meter import Meter
 from stream_dagmm_connectors.kafka.ours import Ours
 from stream_dagmm_connectors.kafka.phases import Enter
-from stream_dagmm_connectors.kafka.restoring import Begun, Restorer, Stopped, Surprise
+from stream_dagmm_connectors.kafka.restoring import Begun, Restorer
+from stream_dagmm_connectors.kafka.surprises import Stopped, Surprise
 
 LOG = logging.getLogger("stream_dagmm")
 

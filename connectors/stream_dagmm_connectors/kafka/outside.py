@@ -1,7 +1,7 @@
 """A look at a group's partitions from outside of it: what audit, list and revert share.
 
 Nothing here joins the group. A model is brought forward by the very calls that a run restores it
-with (`restoring.again`, `PartitionModel.restore`, `.relearn`), over ranges of the log.
+with (`surprises.again`, `PartitionModel.restore`, `.relearn`), over ranges of the log.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ from stream_dagmm_connectors.kafka.client import Clients, Fetched, LogReader, Pl
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Pointer, Progress, read_metadata
 from stream_dagmm_connectors.kafka.remade import remade
-from stream_dagmm_connectors.kafka.restoring import (
-    ANSWER_MS,
-    Surprise,
-    refuse_lost,
-    state_of,
-)
+from stream_dagmm_connectors.kafka.restoring import ANSWER_MS
+from stream_dagmm_connectors.kafka.surprises import Surprise, refuse_lost, state_of
 
 PIECE = 1_000
 """Offsets of a log that are read at once."""

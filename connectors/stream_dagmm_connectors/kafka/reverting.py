@@ -13,15 +13,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stream_dagmm import checkpoint
-from stream_dagmm_connectors.kafka.checkpoints import Key
+from stream_dagmm_connectors.kafka.checkpoints import Key, Save
 from stream_dagmm_connectors.kafka.client import Committed, LogReader, Place
 from stream_dagmm_connectors.kafka.delivery import Delivery
 from stream_dagmm_connectors.kafka.outgoing import about
 from stream_dagmm_connectors.kafka.outside import Outside, pieces, unstoppable
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
 from stream_dagmm_connectors.kafka.positions import Progress, Skip, read_metadata
-from stream_dagmm_connectors.kafka.restoring import ANSWER_MS, Stopped, again
-from stream_dagmm_connectors.kafka.stands import Save, Stand
+from stream_dagmm_connectors.kafka.restoring import ANSWER_MS
+from stream_dagmm_connectors.kafka.stands import Stand
+from stream_dagmm_connectors.kafka.surprises import Stopped, again
 
 
 class Reverted(NamedTuple):

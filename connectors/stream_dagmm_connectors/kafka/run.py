@@ -27,8 +27,8 @@ from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import Recipe
 from stream_dagmm_connectors.kafka.patience import Answer, patiently
 from stream_dagmm_connectors.kafka.phases import Enter, unwatched
-from stream_dagmm_connectors.kafka.restoring import Stopped
 from stream_dagmm_connectors.kafka.sharing import shared_out
+from stream_dagmm_connectors.kafka.surprises import Stopped
 from stream_dagmm_connectors.scoring import Detector, Judgement
 
 LOG = logging.getLogger("stream_dagmm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key
+from stream_dagmm_connectors.kafka.checkpoints import Earlier
 from stream_dagmm_connectors.kafka.client import Committed
 from stream_dagmm_connectors.kafka.positions import Pointer
 
@@ -25,13 +25,3 @@ class Asked(NamedTuple):
     after: Stand
     records: int
     """How many of the pending records it covers; later ones came while its outcome was open."""
-
-
-class Save(NamedTuple):
-    """A checkpoint that is due."""
-
-    key: Key
-    offset: int
-    data: bytes
-    parent: str | None
-    """The lineage before."""

@@ -97,8 +97,19 @@ def test_a_compacted_input_is_warned_of_and_missing_topics_are_told_where_none_m
     assert "input topic command-compacted is compacted" in said
 
 
+def test_a_replay_says_nothing_of_what_its_client_does(broker: Broker) -> None:
+    topic = make_topic(broker, "command-replay")
+    fill(broker, topic, [event(n) for n in range(50)])
+    words = [f"kafka://{topic}", "--bootstrap-servers", broker.bootstrap]
+    with start(["replay", *words, "--detector", "gaussian-mixture"]) as process:
+        printed, said = process.communicate(timeout=180)
+    assert process.returncode == 0 and printed.startswith("events")
+    assert "kafka" not in said and "bootstrap" not in said.lower()
+
+
 def test_a_broker_that_is_not_there_is_said_in_one_line() -> None:
     words = ["--bootstrap-servers", "127.0.0.1:1", "--input", "a", "--output", "b"]
+    words += ["--exit-after", "3"]
     revert = ["checkpoint", "revert", "--partition", "0", "--skip", "1..2", *words]
     with start(["topics", "create", *words]) as create, start(revert) as other:
         for process, code in ((create, 1), (other, 2)):

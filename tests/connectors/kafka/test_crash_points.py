@@ -9,7 +9,16 @@ import pytest
 
 from stream_dagmm_connectors.decoding import Decoder
 from stream_dagmm_connectors.kafka.checkpoint_topic import TopicStore
-from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Listener, NotYet, Place, Reader
+from stream_dagmm_connectors.kafka.client import (
+    Aborted,
+    Fetched,
+    Listener,
+    NotYet,
+    Place,
+    Reader,
+    Undecided,
+    Writer,
+)
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.pacing import Kind, Pace, Policy
 from stream_dagmm_connectors.kafka.partition import PartitionModel, Recipe
@@ -20,6 +29,7 @@ from tests.connectors.kafka.fakes import (
     FakeClients,
     FakeKafka,
     FakeReader,
+    FakeWriter,
     Transaction,
     Trap,
     When,
@@ -51,6 +61,7 @@ def process(
     policies: Mapping[Kind, Policy] | None = None,
     clients: type[FakeClients] = FakeClients,
     poll_records: int = 10,
+    drain_timeout_s: float = 1e9,
 ) -> Scoring:
     made = clients(kafka, trap)
     ticks = itertools.count()
@@ -64,7 +75,7 @@ def process(
         transactional_id="writer" if exactly_once else None,
         # The clock ticks a second a look, so that every turn with records commits.
         pace=Pace(poll_records=poll_records, checkpoint_every=20, commit_every_ms=1,
-                  drain_timeout_s=1e9, exit_after_s=1e9),
+                  drain_timeout_s=drain_timeout_s, exit_after_s=1e9),
         clock=lambda: float(next(ticks)),
     )  # fmt: skip
 
@@ -174,6 +185,35 @@ class ClientsOfOneAway(FakeClients):
 def test_a_broker_that_is_away_at_the_start_is_asked_again() -> None:
     kafka = fresh()
     run(process(kafka, Trap(), clients=ClientsOfOneAway), kafka)
+    assert emitted(kafka) == EXPECTED
+
+
+class NeverCommits(FakeWriter):
+    """Its broker does not come to an end of any transaction."""
+
+    def commit(self) -> None:
+        raise Undecided("no answer")
+
+
+class ClientsOfOneThatNeverCommits(FakeClients):
+    def writer(self, transactional_id: str | None) -> Writer:
+        return NeverCommits(self._kafka, self._trap, transactional_id or "")
+
+
+def test_draining_ends_when_its_time_is_up_and_the_next_process_scores_what_it_left() -> None:
+    kafka = fresh()
+    one = process(kafka, Trap(), clients=ClientsOfOneThatNeverCommits, drain_timeout_s=50.0)
+    turn, turns = one.turn, iter(range(10))
+
+    def counted() -> None:
+        turn()
+        if next(turns, None) is None:
+            one.stop()
+
+    one.turn = counted  # type: ignore[method-assign]
+    one.run()
+    assert one.delivery.waiting > 0 and not kafka.offsets
+    run(process(kafka, Trap()), kafka)
     assert emitted(kafka) == EXPECTED
 
 

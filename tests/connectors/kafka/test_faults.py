@@ -211,7 +211,7 @@ def test_the_least_rights_suffice_and_one_less_is_told(
         "ssl_cafile": str(secure_broker.certificate),
     }
     with Member(told, tmp_path / "refused") as one:
-        assert one.wait() == STOPPED
+        assert one.wait(60.0) == STOPPED
         # Each library has its own spelling of the same error.
         assert said.lower() in one.said().replace("_", "").lower()
         assert "secret" not in one.said()

@@ -16,12 +16,12 @@ import pytest
 from stream_dagmm import checkpoint
 from stream_dagmm_connectors.kafka.checkpoint_blobs import ORPHAN_AGE_S, BlobStore
 from stream_dagmm_connectors.kafka.checkpoint_topic import CHUNK_BYTES, TopicStore
-from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key, Store
+from stream_dagmm_connectors.kafka.checkpoints import Earlier, Key, Save, Store
 from stream_dagmm_connectors.kafka.client import Committed, Fetched, NotYet, Place
 from stream_dagmm_connectors.kafka.pacing import Kind
 from stream_dagmm_connectors.kafka.partition import PartitionModel
 from stream_dagmm_connectors.kafka.positions import Progress, read_metadata
-from stream_dagmm_connectors.kafka.restoring import Stopped
+from stream_dagmm_connectors.kafka.surprises import Stopped
 from stream_dagmm_connectors.scoring import Judgement
 from tests.connectors.kafka.fakes import FakeClients, FakeKafka, FakeWriter, Trap
 from tests.connectors.kafka.streams import event
@@ -214,8 +214,8 @@ def test_a_checkpoint_comes_back_by_its_pointer_and_by_a_search(
 ) -> None:
     kept, writer = store
     data = hashlib.sha256(b"seed").digest() * (CHUNK_BYTES // 16)  # two chunks and a bit
-    first, earlier = kept.save(writer, KEY, 100, data, [])
-    second, earlier = kept.save(writer, KEY, 200, data[::-1], earlier)
+    first, earlier = kept.save(writer, Save(KEY, 100, data), [])
+    second, earlier = kept.save(writer, Save(KEY, 200, data[::-1]), earlier)
     assert (found := kept.load(KEY, first)) is not None and found.data == data
     assert (found := kept.load(KEY, second)) is not None and found.data == data[::-1]
     assert (found := kept.search(KEY, 199)) is not None and found.offset == 100
@@ -232,9 +232,9 @@ def test_checkpoints_are_listed_by_partition_with_lineage_and_size(
     earlier: list[Earlier] = []
     for offset in (100, 200, 300):
         data = checkpoint.dumps({"progress": {"topic_id": "topic", "lineage": "lineage"}})
-        _, earlier = kept.save(writer, KEY, offset, data, earlier)
+        _, earlier = kept.save(writer, Save(KEY, offset, data), earlier)
     other = checkpoint.dumps({"progress": {"topic_id": "topic", "lineage": "other"}})
-    kept.save(writer, KEY._replace(lineage="other"), 150, other, [])
+    kept.save(writer, Save(KEY._replace(lineage="other"), 150, other), [])
     listed = kept.listed("group", "topic", 0)
     there = [(one.offset, one.key.lineage) for one in listed]
     assert [pair for pair in there if pair[0] != 100] == [
@@ -249,9 +249,9 @@ def test_checkpoints_are_listed_by_partition_with_lineage_and_size(
 
 def test_older_checkpoints_get_tombstones() -> None:
     kept, writer = topic_store()
-    _, earlier = kept.save(writer, KEY, 100, b"one", [])
-    _, earlier = kept.save(writer, KEY, 200, b"two", earlier)
-    _, earlier = kept.save(writer, KEY, 300, b"three", earlier)
+    _, earlier = kept.save(writer, Save(KEY, 100, b"one"), [])
+    _, earlier = kept.save(writer, Save(KEY, 200, b"two"), earlier)
+    _, earlier = kept.save(writer, Save(KEY, 300, b"three"), earlier)
     assert [e.offset for e in earlier] == [200, 300]
     log = writer._kafka.visible(Place("checkpoints", 0))
     gone = [orjson.loads(r.key or b"")[4:] for r in log if r.value is None]
@@ -263,8 +263,8 @@ def test_lineages_that_are_long_ago_are_dropped_with_the_first_checkpoint_of_a_n
     for number in range(7):
         key, earlier = KEY._replace(lineage=f"{number}"), list[Earlier]()
         for offset in (100, 200):
-            _, earlier = kept.save(writer, key, offset, b"data", earlier, parent="0")
-    kept.save(writer, KEY._replace(partition=1), 100, b"another partition's", [])
+            _, earlier = kept.save(writer, Save(key, offset, b"data", "0"), earlier)
+    kept.save(writer, Save(KEY._replace(partition=1), 100, b"another partition's"), [])
     left = [(one.key.lineage, one.offset) for one in kept.listed("group", "topic", 0)]
     assert sorted(left) == [(name, offset) for name in "03456" for offset in (100, 200)]
     assert len(kept.listed("group", "topic", 1)) == 1
@@ -278,7 +278,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_a_missing_or_damaged_blob_is_told(url: str) -> None:
     kept, (_, writer) = BlobStore(url), topic_store()
-    pointer, _ = kept.save(writer, KEY, 100, b"data", [])
+    pointer, _ = kept.save(writer, Save(KEY, 100, b"data"), [])
     files, root = fsspec.core.url_to_fs(url)
     files.pipe_file(f"{root}/{pointer['file']}", b"dada")
     with pytest.raises(ValueError, match="is damaged"):
@@ -292,11 +292,11 @@ def test_orphans_go_after_a_week(url: str) -> None:
     now_s = time.time()
     kept, (_, writer) = BlobStore(url, keep=1, now_s=lambda: now_s), topic_store()
     files, root = fsspec.core.url_to_fs(url)
-    _, earlier = kept.save(writer, KEY, 100, b"one", [])
-    _, earlier = kept.save(writer, KEY, 200, b"two", earlier)
+    _, earlier = kept.save(writer, Save(KEY, 100, b"one"), [])
+    _, earlier = kept.save(writer, Save(KEY, 200, b"two"), earlier)
     assert len(files.ls(root)) == 2
     now_s += ORPHAN_AGE_S + 60
-    kept.save(writer, KEY, 300, b"three", earlier)
+    kept.save(writer, Save(KEY, 300, b"three"), earlier)
     assert kept.search(KEY, 199) is None
     assert kept.search(KEY, 300) is not None
 
@@ -305,11 +305,11 @@ def test_blobs_of_lineages_that_are_long_ago_go_after_a_week(url: str) -> None:
     now_s = time.time()
     kept, (_, writer) = BlobStore(url, now_s=lambda: now_s), topic_store()
     for number in range(7):
-        kept.save(writer, KEY._replace(lineage=f"{number}"), 100, b"%d" % number, [], parent="0")
+        kept.save(writer, Save(KEY._replace(lineage=f"{number}"), 100, b"%d" % number, "0"), [])
     assert len(kept.listed("group", "topic", 0)) == 7
     now_s += ORPHAN_AGE_S + 60
     last = KEY._replace(lineage="6")
-    kept.save(writer, last, 200, b"more", [Earlier(100, 1)], parent="0")
+    kept.save(writer, Save(last, 200, b"more", "0"), [Earlier(100, 1)])
     left = [(one.key.lineage, one.offset) for one in kept.listed("group", "topic", 0)]
     assert len(left) == 6 and {("0", 100), ("6", 100), ("6", 200)} < set(left)
 
@@ -317,8 +317,8 @@ def test_blobs_of_lineages_that_are_long_ago_go_after_a_week(url: str) -> None:
 def test_the_same_checkpoint_saved_again_is_the_same_blob(url: str) -> None:
     kept, (_, writer) = BlobStore(url), topic_store()
     files, root = fsspec.core.url_to_fs(url)
-    first = kept.save(writer, KEY, 100, b"data", [])
-    assert kept.save(writer, KEY, 100, b"data", []) == first
+    first = kept.save(writer, Save(KEY, 100, b"data"), [])
+    assert kept.save(writer, Save(KEY, 100, b"data"), []) == first
     assert len(files.ls(root)) == 1
 
 

@@ -18,8 +18,8 @@ from stream_dagmm_connectors.kafka.checkpoints import FORMER_LINEAGES
 from stream_dagmm_connectors.kafka.client import Aborted, Fetched, Place, Undecided
 from stream_dagmm_connectors.kafka.options import RunOptions
 from stream_dagmm_connectors.kafka.partition import PartitionModel
-from stream_dagmm_connectors.kafka.restoring import Stopped, Surprise
 from stream_dagmm_connectors.kafka.reverting import Reverted, revert
+from stream_dagmm_connectors.kafka.surprises import Stopped, Surprise
 from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
 from tests.connectors.kafka.fakes import Crash, FakeKafka, Trap, When

@@ -14,7 +14,7 @@ from stream_dagmm_connectors.kafka.confluent_clients import ConfluentClients
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.pacing import Pace
-from stream_dagmm_connectors.kafka.restoring import Stopped
+from stream_dagmm_connectors.kafka.surprises import Stopped
 from tests.broker.broker import Broker
 from tests.broker.topics import make_topic
 from tests.connectors.kafka.fakes import Trap

@@ -8,7 +8,7 @@ import pytest
 from stream_dagmm_connectors.kafka.client import NotYet
 from stream_dagmm_connectors.kafka.loop import Scoring
 from stream_dagmm_connectors.kafka.pacing import Pace
-from stream_dagmm_connectors.kafka.restoring import Stopped
+from stream_dagmm_connectors.kafka.surprises import Stopped
 from tests.connectors.kafka.fakes import FakeClients, FakeKafka, FakeReader, Trap
 from tests.connectors.kafka.test_crash_points import RECIPE, TOPICS
 
