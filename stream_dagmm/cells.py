@@ -5,6 +5,7 @@ values; a text stands for a 1 in one of a bounded number of columns of its field
 """
 
 from functools import lru_cache
+from hashlib import blake2b
 from math import isfinite
 from typing import Any
 from zlib import crc32
@@ -17,6 +18,10 @@ BUCKETS = 32
 SHORT = 128
 """Characters of field and text together whose bucket is remembered: 50 MB of them at worst. Among
 long texts hardly one comes twice."""
+
+LONGEST_NAME = 256
+"""Characters of a feature's name; a longer one is known by its beginning and a hash, so that what
+is kept of an event does not depend on its size."""
 
 NUMBER = -1
 Key = tuple[str, int]
@@ -43,14 +48,21 @@ _bucket_of_short = lru_cache(maxsize=65_536)(_bucket)
 
 def cell_of(name: object, value: object) -> Cell | None:
     """The column and number that a feature's value means; None where it is missing."""
+    field = str(name)
+    if len(field) > LONGEST_NAME:
+        field = _shortened(field)
     if type(value) is not float:
         if isinstance(value, str):
-            field = str(name)
             return (field, bucket_of(field, value)), 1.0
         if _is_missing(value):
             return None
         value = _number(name, value)
-    return ((str(name), NUMBER), value) if isfinite(value) else None
+    return ((field, NUMBER), value) if isfinite(value) else None
+
+
+def _shortened(field: str) -> str:
+    digest = blake2b(field.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return f"{field[: LONGEST_NAME - len(digest)]}{digest}"
 
 
 def _number(name: object, value: Any) -> float:

@@ -13,7 +13,7 @@ import narwhals as nw
 import numpy as np
 
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.cells import NUMBER, Cell, cell_of
+from stream_dagmm.cells import LONGEST_NAME, NUMBER, Cell, cell_of
 
 Event = Mapping[Any, Any]
 
@@ -113,7 +113,7 @@ def _uniform(events: Sequence[Event]) -> Table | None:
     if len(events) < MANY or not all(type(event) is dict for event in events):
         return None
     names = tuple(events[0])
-    if not all(type(name) is str for name in names):
+    if not all(type(name) is str and len(name) <= LONGEST_NAME for name in names):
         return None
     if not all(event.keys() == events[0].keys() for event in events):
         return None
@@ -153,6 +153,8 @@ def _from_array(values: np.ndarray[Any, Any]) -> Events:
 
 
 def _from_frame(frame: "nw.DataFrame[Any]") -> Events:
+    if any(len(str(name)) > LONGEST_NAME for name in frame.columns):
+        return listed(frame.rows(named=True))
     schema = {name: _kind(type(dtype)) for name, dtype in frame.schema.items()}
     numbers = [name for name, kind in schema.items() if kind != OTHER]
     texts: dict[str, Sequence[str | None]] = {}
