@@ -22,6 +22,7 @@ from stream_dagmm_connectors.decoding import Event
 from stream_dagmm_connectors.events import largest_contributions
 from stream_dagmm_connectors.feedback import Feedback
 from stream_dagmm_connectors.judged import Judged
+from stream_dagmm_connectors.plain import short
 
 if TYPE_CHECKING:
     from stream_dagmm.checkpoint import Tree
@@ -203,10 +204,17 @@ def _one_by_one(
     reasons: dict[int, Mapping[Any, float]] = {}
     for place, row in enumerate(rows):
         event = dict(row)
-        scores[place] = detector.score_one(event)
-        if explain_where(scores[place : place + 1])[0]:
-            reasons |= _explained(detector, event, place)
-        detector.learn_one(event)
+        try:
+            scores[place] = detector.score_one(event)
+            if explain_where(scores[place : place + 1])[0]:
+                reasons |= _explained(detector, event, place)
+            detector.learn_one(event)
+        except Exception as error:
+            error.add_note(
+                f"{type(detector).__name__} was given {short(event)}; put before it what selects "
+                "the fields that it takes, as compose.SelectType(int, float) | ... does"
+            )
+            raise
     return scores, reasons
 
 

@@ -276,6 +276,15 @@ def test_a_plain_river_detector_learns_each_event_after_its_score() -> None:
         alone.learn_one(x)
 
 
+def test_what_a_plain_detector_fails_over_is_shown_with_what_helps() -> None:
+    detector = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(seed=1)
+    lines = [b'{"kind": "a"}', b'{"kind": "b"}']
+    with pytest.raises(TypeError) as raised:
+        run_of(Disk(), detector=detector, checkpoints=None, lines=lines).run()
+    (note,) = raised.value.__notes__
+    assert "given {'kind': 'a'}" in note and "compose.SelectType(int, float) | ..." in note
+
+
 def test_a_detector_that_cannot_be_saved_is_refused_with_checkpoints() -> None:
     with pytest.raises(ValueError, match="HalfSpaceTrees offers no to_state and from_state"):
         run_of(Disk(), detector=anomaly.HalfSpaceTrees()).run()

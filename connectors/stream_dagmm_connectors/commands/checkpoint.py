@@ -38,6 +38,9 @@ def list_(
     def act(settings: serving.RunSettings) -> None:
         def show(outside: Outside) -> None:
             count = outside.reader.partitions(_topic(settings), 5_000)
+            if count <= (partition or 0):
+                raise ValueError(f"topic {_topic(settings)} has {count} partitions; correct "
+                                 "--input, or --partition")  # fmt: skip
             for number in range(count) if partition is None else [partition]:
                 click.echo("\n".join(_lines(outside, _place(settings, number))))
 

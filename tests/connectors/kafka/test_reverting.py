@@ -193,6 +193,8 @@ def test_on_a_real_broker_revert_is_refused_beside_members_and_run_goes_on_after
         one.send(signal.SIGTERM)
         assert one.wait() == 0, one.said()
 
+    nowhere = command(broker, ["checkpoint", "list", *words, "--partition", "7"])
+    assert nowhere.exit_code == 2 and "has 1 partitions" in nowhere.stderr
     done = command(broker, [*undo, "--rescore", "revert-corrected"])
     assert done.exit_code == 0, done.output
     assert "without 400..450: 650 events instead of 700" in done.stdout
