@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 
 from stream_dagmm_connectors.kafka.checkpoints import Store
 from stream_dagmm_connectors.kafka.client import Clients, Fatal, Fetched, NotYet, OutOfRange, Place
@@ -231,17 +230,7 @@ class Scoring:
         return True
 
     def _watch(self) -> None:
-        """Ask the brokers something when they have been silent, and give up in the end."""
-        if self.watchdog.due:
-            self.watchdog.asked()
-            with suppress(NotYet):
-                self._ask_anything()
-                self.watchdog.heard()
-        if self.watchdog.given_up:
-            raise Stopped(
-                f"no broker answered for {self.watchdog.silence_s:.0f} s; they are tried again "
-                "when the process is started again"
-            )
+        self.watchdog.look(self._ask_anything)
 
     def _ask_anything(self) -> None:
         """A member may have no partition for hours: more members than partitions, or a rebalance

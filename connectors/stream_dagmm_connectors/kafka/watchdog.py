@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+
+from stream_dagmm_connectors.kafka.client import NotYet
+from stream_dagmm_connectors.kafka.surprises import Stopped
 
 Clock = Callable[[], float]
 
@@ -10,15 +14,17 @@ Clock = Callable[[], float]
 class Watchdog:
     """Counts the time since the brokers last gave any answer.
 
-    Records and commits are answers. When there were none for a while, `due` asks for a question
-    whose answer (`heard`) or silence tells.
+    Records and commits are answers. When there were none for a while, `look` puts a question whose
+    answer or silence tells.
 
     >>> now = [0.0]
     >>> dog = Watchdog(lambda: now[0], ask_every_s=5.0, unready_after_s=15.0, exit_after_s=60.0)
     >>> dog.heard()
     >>> now[0] = 20.0
-    >>> dog.due, dog.ready, dog.given_up
-    (True, False, False)
+    >>> dog.ready, dog.given_up
+    (False, False)
+    >>> dog.look(lambda: None); dog.ready
+    True
     """
 
     def __init__(
@@ -41,19 +47,23 @@ class Watchdog:
         """The brokers answered."""
         self._heard_s = self._asked_s = self._clock()
 
-    def asked(self) -> None:
-        """A question was put; the next is due only after the interval."""
-        self._asked_s = self._clock()
+    def look(self, ask: Callable[[], object]) -> None:
+        """Put the question if one is due; `Stopped` after too long a silence."""
+        if self._clock() - self._asked_s >= self._ask_every_s:
+            self._asked_s = self._clock()
+            with suppress(NotYet):
+                ask()
+                self.heard()
+        if self.given_up:
+            raise Stopped(
+                f"no broker answered for {self.silence_s:.0f} s; they are tried again when the "
+                "process is started again"
+            )
 
     @property
     def silence_s(self) -> float:
         """Seconds since the last answer."""
         return self._clock() - self._heard_s
-
-    @property
-    def due(self) -> bool:
-        """Whether to ask now."""
-        return self._clock() - self._asked_s >= self._ask_every_s
 
     @property
     def ready(self) -> bool:

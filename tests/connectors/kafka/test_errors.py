@@ -17,19 +17,16 @@ from tests.broker.topics import make_topic
 from tests.connectors.kafka.member import STOPPED, Member
 from tests.connectors.kafka.streams import (
     Topics,
-    differing,
     event,
     fill,
     make_topics,
     names,
-    read,
     recipe,
-    reference,
-    rows,
 )
 from tests.connectors.kafka.test_loop import run_until, scored_up_to, scoring
 from tests.connectors.kafka.test_members import (
     PARTITIONS,
+    assert_exact,
     count,
     each_client,
     fill_all,
@@ -59,11 +56,6 @@ def test_every_error_of_the_library_has_one_kind_and_no_right_that_lacks_is_wait
         assert kind == ("fatal" if error is errors.FencedStateEpochError else "abortable")
 
 
-def assert_exact(broker: Broker, topics: Topics) -> None:
-    expected = reference(broker, topics, recipe(topics))
-    assert not differing(rows(read(broker, topics.scored)), expected[topics.scored])
-
-
 def disturbed(broker: Broker, name: str, disturb: Any) -> Any:
     """A run that is disturbed once half of its events are committed; the loop as it then is."""
     topics = make_topics(broker, name)
@@ -81,7 +73,7 @@ def disturbed(broker: Broker, name: str, disturb: Any) -> Any:
 
     one.turn = turning  # type: ignore[method-assign]
     run_until(one, scored_up_to(one, topics, 1_000))
-    assert_exact(broker, topics)
+    assert_exact(broker, topics, 1)
     return one
 
 
@@ -133,9 +125,7 @@ def test_fatal_a_member_that_another_of_its_name_displaced_ends_and_the_other_go
             until(lambda: count(broker, topics) >= 600)
             two.send(signal.SIGTERM)
             assert two.wait() == 0, two.said()
-    for partition in range(PARTITIONS):
-        expected = reference(broker, topics, recipe(topics), partition)
-        assert not differing(rows(read(broker, topics.scored, partition)), expected[topics.scored])
+    assert_exact(broker, topics)
 
 
 def test_a_partition_that_goes_is_committed_first_at_least_once_too(
@@ -153,6 +143,4 @@ def test_a_partition_that_goes_is_committed_first_at_least_once_too(
             for member in (two, one):
                 member.send(signal.SIGTERM)
                 assert member.wait() == 0, member.said()
-    for partition in range(PARTITIONS):
-        expected = reference(broker, topics, recipe(topics), partition)
-        assert not differing(rows(read(broker, topics.scored, partition)), expected[topics.scored])
+    assert_exact(broker, topics)

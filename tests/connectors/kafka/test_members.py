@@ -73,8 +73,8 @@ def owners(broker: Broker, topics: Topics) -> int:
     return sum(bool(one and one["assigned_partitions"]) for one in held)
 
 
-def assert_exact(broker: Broker, topics: Topics) -> None:
-    for partition in range(PARTITIONS):
+def assert_exact(broker: Broker, topics: Topics, partitions: int = PARTITIONS) -> None:
+    for partition in range(partitions):
         expected = reference(broker, topics, recipe(topics), partition)
         assert not differing(rows(read(broker, topics.scored, partition)), expected[topics.scored])
 
