@@ -50,6 +50,10 @@ class Reservoir(NamedTuple):
             held[place] = row
         return self._replace(rows=held, offered=self.offered + len(rows))
 
+    def lightened(self, share: float) -> Self:
+        """As if it were a share of the events that had been offered, but for those held."""
+        return self._replace(offered=max(len(self.rows), round(share * self.offered)))
+
     def to_state(self) -> dict[str, Any]:
         """What changes."""
         return {"rows": self.rows, "offered": self.offered}

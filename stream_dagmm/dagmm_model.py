@@ -36,6 +36,10 @@ from stream_dagmm.told import ALIKE, WORTH, Told
 MEMORY = 192
 """Rows held in memory: its nearest 15 % are 28, enough for a steady mean of logarithms."""
 
+LEFT_AFTER_DRIFT = 0.25
+"""Of the weight of what was learned before: so scale and memory follow the new normal soon, and the
+few events of a flood that teach before it is known for one are not at once a good part of all."""
+
 ENERGY_WEIGHT = 0.5
 """Of the energy per dimension beside the log distances; between 0 and 1 it hardly matters."""
 
@@ -197,6 +201,19 @@ class DagmmModel(NamedTuple):
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
         """After a block of rows [B, D'] in the contexts that `follow` gave them."""
         teaches, opened = self._passed(rows[:, : self.width], contexts)
+        drifts = opened.drifted and not self.gate.drifted
+        before = self._lightened() if drifts and math.isfinite(self.design.half_life) else self
+        return before._learned(rows, contexts, is_text, teaches, opened)
+
+    def _lightened(self) -> Self:
+        """With scale and memory as if a part of the events had been learned."""
+        scale = self.scale._replace(weight=LEFT_AFTER_DRIFT * self.scale.weight)
+        return self._replace(scale=scale, memory=self.memory.lightened(LEFT_AFTER_DRIFT))
+
+    def _learned(
+        self, rows: Floats, contexts: Floats, is_text: Bools, teaches: Bools, opened: Gate
+    ) -> Self:
+        """After a block of rows, of which some teach, and after its gate."""
         age = self.age + len(rows)
         heard = self.echo.learned(_total(contexts[:, : len(TERMS)]))
         if not teaches.any() and rows.shape[1] == self.width:  # a flood

@@ -43,8 +43,18 @@ ENOUGH = 32
 PATIENCE = 128
 """Least number of strange events of a kind before it is admitted."""
 
-DIVERSE_SHARE = 0.1
-"""Of the events learned: so many diverse strange ones are a new regime."""
+DIVERSE_SHARE = 0.08
+"""Of the events learned: where diverse strange ones come more often than usual for so long, they
+are a new regime, or a new part of it."""
+
+UNUSUAL = 3.0
+"""Times the usual share of diverse strange events that is more often than usual."""
+
+LEAST_SHARE = 0.05
+"""Of the events, diverse strange ones, that is never more often than usual."""
+
+FIRST_SHARE, FIRST_EVENTS = 0.1, 512.0
+"""Share of diverse strange events that is usual before any were seen; as if of so many events."""
 
 IDENTICAL_SHARE = 1.0
 """Of the events learned: so many near-identical ones are a new level."""
@@ -56,10 +66,13 @@ class Gate(NamedTuple):
     score: Level
     distance: Level
     quarantine: Floats
-    """[S, W] the latest strange rows, S <= 256."""
+    """[S, W] the latest strange rows, S <= 128."""
+    usual: Level
+    """Of being diverse and strange, 1 or 0: its mean is the usual share of such events."""
     diverse: float
+    """Events of blocks with more diverse strange ones than usual, less those of later others."""
     identical: float
-    """Leaky counts of strange events of the two kinds."""
+    """Leaky count of near-identical strange events."""
     taught: float
     """Events learned, at most `memory`."""
 
@@ -67,35 +80,37 @@ class Gate(NamedTuple):
     def fresh(cls, memory: float) -> Self:
         """Open to everything."""
         level = Level.fresh(memory)
-        return cls(level, level, np.empty((0, 1)), 0.0, 0.0, 0.0)
-
-    @property
-    def admits_diverse(self) -> bool:
-        """Whether diverse strange events teach."""
-        return self.diverse > max(PATIENCE, DIVERSE_SHARE * self.taught)
+        usual = Level(memory, FIRST_EVENTS, FIRST_SHARE, 0.0)
+        return cls(level, level, np.empty((0, 1)), usual, 0.0, 0.0, 0.0)
 
     @property
     def admits_identical(self) -> bool:
         """Whether near-identical strange events teach."""
         return self.identical > max(PATIENCE, IDENTICAL_SHARE * self.taught)
 
+    @property
+    def drifted(self) -> bool:
+        """Whether diverse strange events have come to stay: they teach."""
+        return self.diverse > max(PATIENCE, DIVERSE_SHARE * self.taught)
+
     def finds_far(self, distances: Floats) -> npt.NDArray[np.bool_]:
         """Which rows, by their distances [B], should not move the levels."""
-        if self.admits_diverse or self.admits_identical:
+        if self.drifted or self.admits_identical:
             return np.zeros(len(distances), dtype=np.bool_)
         return np.asarray(distances > self.distance.above(FAR))
 
     def to_state(self) -> dict[str, Any]:
         """Named values."""
-        levels = {"score": self.score, "distance": self.distance}
-        return {**self._asdict(), **{name: list(level) for name, level in levels.items()}}
+        levels = {name: list(getattr(self, name)) for name in LEVELS}
+        return {**self._asdict(), **levels}
 
     def restored(self, state: dict[str, Any]) -> Self:
         """This gate with a saved state."""
-        levels = {name: Level(*state[name]) for name in ("score", "distance")}
+        levels = {name: Level(*state[name]) for name in LEVELS}
         return self._replace(**{**state, **levels})
 
 
+LEVELS = ("score", "distance", "usual")
 NOVEL, IDENTICAL, DIVERSE = 0, 1, 2
 
 
@@ -120,20 +135,30 @@ def passed(
     waiting = np.vstack([_padded(gate.quarantine, rows.shape[1]), rows[strange]])
     kinds = np.full(len(rows), -1)
     kinds[strange] = _kinds(gate.distance, waiting, int(strange.sum()), standardised)
+    after = _counted(gate, kinds, int((~strange & ~refused).sum()))
     teaches = ~refused & (
         ~strange
-        | ((kinds == DIVERSE) & gate.admits_diverse)
+        | ((kinds == DIVERSE) & after.drifted)
         | ((kinds == IDENTICAL) & gate.admits_identical)
     )
-    diverse, identical = int((kinds == DIVERSE).sum()), int((kinds == IDENTICAL).sum())
-    ordinary = int((~strange & ~refused).sum())
-    return teaches, gate._replace(
+    return teaches, after._replace(
         score=gate.score.after(scores[teaches]),
         distance=gate.distance.after(distances[teaches]),
         quarantine=waiting[-QUARANTINE:],
-        diverse=max(0.0, gate.diverse + diverse - 0.2 * (len(rows) - diverse)),
-        identical=max(0.0, gate.identical + identical - ordinary),
         taught=min(gate.taught + int(teaches.sum()), gate.score.memory),
+    )
+
+
+def _counted(gate: Gate, kinds: npt.NDArray[np.int64], ordinary: int) -> Gate:
+    """After a block of events of these kinds [B], -1 for what is not strange."""
+    is_diverse = kinds == DIVERSE
+    bound = len(kinds) * max(LEAST_SHARE, UNUSUAL * gate.usual.mean)
+    much = int(is_diverse.sum()) > bound + math.sqrt(bound)  # by a deviation, so not by chance
+    identical = int((kinds == IDENTICAL).sum())
+    return gate._replace(
+        usual=gate.usual.after(is_diverse.astype(np.float64)),
+        diverse=max(0.0, gate.diverse + len(kinds) * (1.0 if much else -1.0)),
+        identical=max(0.0, gate.identical + identical - ordinary),
     )
 
 

@@ -81,3 +81,16 @@ def test_rows_that_are_wider_than_those_held_miss_nothing_of_their_own() -> None
     assert held[:, 0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert np.isnan(held[:3, 1]).all()
     assert held[3:, 1].tolist() == [13.0, 14.0]
+
+
+def test_a_lightened_reservoir_takes_new_events_in_sooner() -> None:
+    full = filled(4_000, 40, np.inf, 0)
+    taken = []
+    for reservoir in (full, full.lightened(0.25)):
+        after = reservoir.offer(numbered(4_000, 5_000), generator(0, 4_000, 0))
+        taken.append(int((after.rows >= 4_000.0).sum()))
+    assert taken[0] < 16 < taken[1]  # a fifth and a half of 40 are expected
+
+
+def test_a_reservoir_that_is_not_full_stays_as_it_is() -> None:
+    assert filled(30, 40, np.inf, 0).lightened(0.25).offered == 30

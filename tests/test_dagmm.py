@@ -8,8 +8,9 @@ import pytest
 from river import datasets
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from stream_dagmm import StreamDAGMM
+from stream_dagmm import StreamDAGMM, gate
 from stream_dagmm.checkpoint import dumps
+from tests.cuts import bits
 
 EVENTS, FIRST = 12_000, 512
 
@@ -91,6 +92,46 @@ def test_a_diverse_new_regime_becomes_normal() -> None:
     scores = StreamDAGMM().score_learn_many(np.vstack([before, after]))
     assert np.median(scores[2_000:2_100]) > np.quantile(scores[512:2_000], 0.99)
     assert np.median(scores[6_000:]) < np.quantile(scores[512:2_000], 0.95)
+
+
+def drifting(rows: int) -> npt.NDArray[np.float64]:
+    """All moves after a third of the rows."""
+    random = np.random.default_rng(4)
+    made = random.normal(size=(rows, 4))
+    made[rows // 3 :] = 5.0 + 2.0 * made[rows // 3 :]
+    return made
+
+
+@pytest.mark.parametrize("share", [1.0, 0.15])
+def test_a_drift_is_learned_sooner_than_without_its_signal(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all or of a part; a gate that never signals refuses the new normal for ever."""
+    rows = drifting(9_000)
+    is_new = np.random.default_rng(5).random(len(rows)) < share
+    rows = np.where(is_new[:, None], rows, np.random.default_rng(6).normal(size=rows.shape))
+    asked = is_new & (np.arange(len(rows)) > 6_000)
+    learned = StreamDAGMM().score_learn_many(rows)[asked]
+    monkeypatch.setattr(gate, "PATIENCE", np.inf)
+    refused = StreamDAGMM().score_learn_many(rows)[asked]
+    assert np.median(refused) > np.median(learned) + 1.0
+
+
+def test_a_drift_leaves_little_weight_to_what_was_learned_but_for_who_forgets_nothing() -> None:
+    for half_life, forgets in ((20_000.0, True), (np.inf, False)):
+        detector = StreamDAGMM(half_life=half_life)
+        detector.learn_many(drifting(6_000))
+        offered = detector._model.memory.offered  # type: ignore[attr-defined]
+        assert (offered < 5_000) == forgets
+
+
+def test_a_drift_is_the_same_however_the_events_are_cut() -> None:
+    rows = drifting(3_000)
+    whole, parts = StreamDAGMM(batch_size=64), StreamDAGMM(batch_size=64)
+    scores = whole.score_learn_many(rows)
+    again = [parts.score_learn_many(part) for part in np.split(rows, range(7, 3_000, 7))]
+    assert scores.tobytes() == np.concatenate(again).tobytes()
+    assert bits(whole) == bits(parts)
 
 
 def test_one_gigantic_value_does_not_blind_the_detector() -> None:

@@ -43,7 +43,7 @@ def test_single_anomalies_never_teach(settled: Gate) -> None:
     rows[::64] = RANDOM.normal(size=(32, 4)) * 1.0 + np.outer(np.arange(32) - 16.0, np.ones(4))
     rows[::64] += np.sign(rows[::64]) * 6.0
     _, gate = through(settled, rows)
-    assert not gate.admits_diverse
+    assert not gate.drifted
     assert not gate.admits_identical
 
 
@@ -55,12 +55,37 @@ def test_a_flood_waits_as_long_as_the_past_was(settled: Gate) -> None:
     assert shares[-1] == 1.0
 
 
-def test_a_diverse_regime_waits_a_tenth_of_the_past(settled: Gate) -> None:
+def test_a_diverse_regime_waits_a_twelfth_of_the_past(settled: Gate) -> None:
     regime = 4.0 + RANDOM.normal(size=(2_048, 4))
     shares, _ = through(settled, regime)
     patience = max(PATIENCE, DIVERSE_SHARE * settled.taught)
     assert int((shares < 0.5).sum()) * 64 < 3 * patience
     assert shares[-1] > 0.9
+
+
+def with_a_minority(share: float, rows: int) -> Floats:
+    """Usual rows, a share of them of another kind."""
+    made = RANDOM.normal(size=(rows, 4))
+    made[RANDOM.random(rows) < share] += 5.0
+    return made
+
+
+def test_a_minority_that_comes_to_stay_is_a_drift(settled: Gate) -> None:
+    shares, gate = through(settled, with_a_minority(0.4, 1_024))
+    assert shares[0] < 0.8
+    assert gate.drifted
+    assert shares[-1] > 0.9
+
+
+def test_a_minority_that_was_always_there_is_none() -> None:
+    _, gate = through(Gate.fresh(20_000.0), with_a_minority(0.1, 8_192))
+    assert not gate.drifted
+    assert 0.05 < gate.usual.mean < 0.15
+
+
+def test_a_short_burst_is_none(settled: Gate) -> None:
+    burst = 4.0 + RANDOM.normal(size=(256, 4))
+    assert not through(settled, burst)[1].drifted
 
 
 def test_a_level_holds_the_moments_of_its_scores() -> None:

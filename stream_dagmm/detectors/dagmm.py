@@ -30,7 +30,8 @@ class StreamDAGMM(BlockDetector):
         Events between two steps of learning; until 5 times as many were learned, the next step
         comes after a fifth of what was learned.
     half_life
-        Events after which an event's weight in all statistics has halved; `inf` forgets nothing.
+        Events after which an event's weight in all statistics has halved; where the stream
+        drifts, what was learned before counts for a quarter; `inf` forgets nothing, drift or not.
     n_components
         Gaussians of the latent mixture.
     hidden

@@ -58,6 +58,7 @@ def score_without(*dropped: str) -> Switch:
 SWITCHES: dict[str, Switch] = {
     WHOLE: Switch(),
     "gate": Switch(names={"gate:STRANGE": np.inf, "gate:FAR": np.inf}),
+    "shorter memory": Switch(names={"dagmm_model:LEFT_AFTER_DRIFT": 1.0}),
     "ordinary steps": Switch(names={"innovation:STEP": -1.0}),
     "density": score_without("density"),
     "innovation": score_without("innovation"),
