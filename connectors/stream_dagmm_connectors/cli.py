@@ -87,7 +87,11 @@ def topics() -> None:
 @click.pass_context
 def topics_create(context: click.Context, /, config: Path | None, **given: Any) -> None:
     """Make those that are missing, as `run` would."""
-    perform(serving.RunSettings, context, config, given, serving.create_topics)
+
+    def create(settings: serving.RunSettings) -> None:
+        click.echo(f"there: {', '.join(serving.create_topics(settings))}")
+
+    perform(serving.RunSettings, context, config, given, create)
 
 
 @topics.command("print")

@@ -49,14 +49,17 @@ def serve(settings: RunSettings) -> None:
         raise CannotGoOn(str(error)) from error
 
 
-def create_topics(settings: RunSettings) -> None:
-    """Make what is missing, as `run` would."""
+def create_topics(settings: RunSettings) -> list[str]:
+    """Make what is missing, as `run` would; the names of all that are there then."""
     from stream_dagmm_connectors.kafka.run import Fatal, prepare
 
+    options = settings.options()
     try:
-        prepare(settings.options())
+        prepare(options)
     except Fatal as error:
         raise CannotGoOn(str(error)) from error
+    names = (options.output, options.dead_letter_topic, options.checkpoint_topic)
+    return [name for name in names if name is not None]
 
 
 def topic_commands(settings: RunSettings) -> list[str]:

@@ -167,9 +167,9 @@ class PartitionModel:
             return f"{where}; correct the producer, then pass it with {onward}"
         if self._breaker.open:
             return (
-                f"{where}; {self._breaker.share:.1%} of the last records of {self.place} were bad, "
-                f"expected at most {self._breaker.largest_share:.1%}; look at the producer, then "
-                f"pass them with --skip-to {here}:OFFSET"
+                f"{where}; more than {self._breaker.largest_share:.0%} of the last records of "
+                f"{self.place} were bad; look at the producer, then pass them with --skip-to "
+                f"{here}:OFFSET"
             )
         return None
 

@@ -67,8 +67,9 @@ def test_topics_print_shows_what_topics_create_makes(broker: Broker) -> None:
     )
     assert not is_there(broker, "made")
     with start(["topics", "create", *words]) as process:
-        _, said = process.communicate(timeout=180)
+        printed, said = process.communicate(timeout=180)
     assert process.returncode == 0, said
+    assert printed == "there: made, made.dead-letters, made.checkpoints\n"
     assert all(is_there(broker, f"made{end}") for end in ("", ".dead-letters", ".checkpoints"))
 
 
