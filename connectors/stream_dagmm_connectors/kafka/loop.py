@@ -61,7 +61,10 @@ class Scoring:
         )
         self.ours = Ours()
         self.watchdog = Watchdog(
-            clock, unready_after_s=pace.unready_after_s, exit_after_s=pace.exit_after_s
+            clock,
+            unready_after_s=pace.unready_after_s,
+            exit_after_s=pace.exit_after_s,
+            commit_every_s=pace.commit_every_ms / 1000,
         )
         self.rebalances = 0
         self._moving = Moving(
@@ -81,7 +84,7 @@ class Scoring:
             clock,
             key=restorer.key,
             same_topics=self._moving.same_topics,
-            heard=self.watchdog.heard,
+            heard=self.watchdog.emitted,
             keeps=store is not None,
             saved=meter.saved,
         )
@@ -220,12 +223,15 @@ class Scoring:
     def _recovered(self) -> bool:
         """Make the delivery whole again. The poll before keeps the membership alive, or shows that
         it is lost; what it gives waits with the rest, record by record once that is much."""
+        self.watchdog.failing(self.delivery.broken or "")
         full = self.delivery.waiting >= self._pace.commit_every_records
         self._poll(1 if full else self._pace.poll_records)
         strangers = self.delivery.recover()
         if strangers is None:
             return False
         self.watchdog.heard()
+        if not self.delivery.dirty:
+            self.watchdog.emitted()
         self._moving.begin_again(strangers)
         return True
 

@@ -62,6 +62,7 @@ def process(
     clients: type[FakeClients] = FakeClients,
     poll_records: int = 10,
     drain_timeout_s: float = 1e9,
+    exit_after_s: float = 1e9,
 ) -> Scoring:
     made = clients(kafka, trap)
     ticks = itertools.count()
@@ -75,7 +76,7 @@ def process(
         transactional_id="writer" if exactly_once else None,
         # The clock ticks a second a look, so that every turn with records commits.
         pace=Pace(poll_records=poll_records, checkpoint_every=20, commit_every_ms=1,
-                  drain_timeout_s=drain_timeout_s, exit_after_s=1e9),
+                  drain_timeout_s=drain_timeout_s, exit_after_s=exit_after_s),
         clock=lambda: float(next(ticks)),
     )  # fmt: skip
 
