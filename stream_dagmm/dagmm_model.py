@@ -34,7 +34,7 @@ from stream_dagmm.scaling import Scale, Standardised
 from stream_dagmm.told import ALIKE, WORTH, Told
 
 MEMORY = 192
-"""Rows held in memory: its nearest 15 % are 28, enough for a steady mean of logarithms."""
+"""Rows held in memory: its nearest tenth are 19, enough for a steady mean of logarithms."""
 
 LEFT_AFTER_DRIFT = 0.25
 """Of the weight of what was learned before: so scale and memory follow the new normal soon, and the
@@ -44,6 +44,8 @@ ENERGY_WEIGHT = 0.5
 """Of the energy per dimension beside the log distances; between 0 and 1 it hardly matters."""
 
 LEAST_RESIDUAL = neighbourhood.LEAST_SQUARE / RESIDUAL_UNIT**2
+RESIDUAL_SHARE = 0.15
+"""Of the memory, the nearest by their residuals, which are noisier than values."""
 
 TERMS = ("density", "innovation", "residual", "energy", "joint", "beyond", "told")
 """What adds up to the score, but for the echo of the scores before."""
@@ -195,7 +197,9 @@ class DagmmModel(NamedTuple):
         if self.design.faithful:
             return 0.0, mixture.row_energy(prepared, seen.z)
         energy = mixture.row_energy(prepared, seen.z, TAIL)
-        residual = neighbourhood.log_distance_to(self.held.residual, seen.residual, LEAST_RESIDUAL)
+        residual = neighbourhood.log_distance_to(
+            self.held.residual, seen.residual, LEAST_RESIDUAL, RESIDUAL_SHARE
+        )
         return residual, ENERGY_WEIGHT * energy / seen.z.shape[1]
 
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:

@@ -32,14 +32,14 @@ class Design:
 
     def layers(self, width: int) -> tuple[tuple[int, ...], int]:
         """Hidden widths and code size for D columns: by default one hidden layer of up to 24 and
-        half as many codes as columns, at most 12, so that nothing can be copied through; the
-        paper's pyramid 60-30-10-1, as far as D allows, when faithful."""
+        a quarter as many codes as columns, 2 to 12: with half as many, training teaches little that
+        a random network does not have. When faithful the paper's pyramid 60-30-10-1, as far as D
+        allows."""
         if self.faithful:
             hidden = tuple(h for h in (60, 30, 10) if h < 6 * width)
             return self.hidden or hidden or (10,), self.latent or 1
-        return self.hidden or (min(24, max(8, 4 * width)),), self.latent or min(
-            12, max(1, width // 2)
-        )
+        hidden = (min(24, max(8, 4 * width)),)
+        return self.hidden or hidden, self.latent or min(12, max(2, width // 4))
 
 
 class Nets(NamedTuple):

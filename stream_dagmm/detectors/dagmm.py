@@ -13,7 +13,7 @@ from stream_dagmm.stream import BlockDetector
 class StreamDAGMM(BlockDetector):
     """Scores each event of a stream by how little it fits what the stream was, and learns it.
 
-    The score is a sum of logarithms: the event's distance to the nearest 15 % of a memory of past
+    The score is a sum of logarithms: the event's distance to the nearest tenth of a memory of past
     events, and how badly its features go together under one Gaussian over all of them (the floor,
     which works from the second event on); the distance of its reconstruction error by an
     autoencoder to those of the memory; its energy under a mixture of Gaussians over the
@@ -38,7 +38,7 @@ class StreamDAGMM(BlockDetector):
         Widths of the encoder's hidden layers, mirrored in the decoder; by default one layer of up
         to 24, and the paper's 60-30-10 when faithful.
     latent
-        Size of the code; by default half of the inputs, at most 12, and the paper's 1 when
+        Size of the code; by default a quarter of the inputs, 2 to 12, and the paper's 1 when
         faithful.
     learning_rate
         Of Adam; 0 leaves the networks as drawn, while everything else learns.
@@ -64,7 +64,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -4.6 4.3
+    -4.8 4.2
 
     References
     ----------
