@@ -3,8 +3,8 @@
 One exponentially weighted Gaussian over the standardised columns says what every column should be,
 given the rest of the event. The mean surprise at the columns (minus a log pseudo-likelihood: Besag
 1975, here of Student-t tails) notices what no distance does: values that are each usual and never
-come together. It speaks only where it is unusually high for the stream itself, so that on streams
-without joint structure it is silent.
+come together. It speaks only where it is unusually high for the stream itself, and the louder the
+more the columns tell of each other: on streams without joint structure it is silent.
 """
 
 import math
@@ -50,6 +50,9 @@ class Conditionals(NamedTuple):
     """[D] the mean times the precision."""
     narrowness: Floats
     """[D] inverse variance of each column given the others."""
+    weight: float
+    """What the columns tell of each other: minus the logarithm of the share of their variance that
+    is left when the others are given, twice the nats if all were alike."""
 
     @classmethod
     def of(cls, gaussian: Mixture) -> Self:
@@ -60,7 +63,10 @@ class Conditionals(NamedTuple):
         np.fill_diagonal(steadied, variances + RIDGE * variances.mean() + mixture.RIDGE)
         inverse = np.asarray(np.linalg.inv(steadied), dtype=np.float64)
         precision = on_column_grid(inverse)
-        return cls(precision, gaussian.mean[0].numpy() @ precision, inverse.diagonal().copy())
+        narrowness = inverse.diagonal().copy()
+        left = float((1.0 / narrowness).sum() / steadied.trace())
+        offset = gaussian.mean[0].numpy() @ precision
+        return cls(precision, offset, narrowness, max(0.0, -math.log(left)))
 
     def surprise(self, rows: Floats) -> Floats:
         """Of rows [B, D] on the row grid: mean over columns of minus the log-likelihood given the
@@ -93,13 +99,14 @@ class Joint(NamedTuple):
         return cls(nothing, Level.fresh(memory), None)
 
     def excess(self, rows: Floats) -> Floats:
-        """Half the logarithm [B] of how far the surprise at rows [B, D] lies above what is usual;
-        0 where it does not."""
+        """Half the logarithm [B] of how far the surprise at rows [B, D] lies above what is usual,
+        by weight; 0 where it does not."""
         if self.conditionals is None or not self.level.settled:
             return np.zeros(len(rows))
         deviation = math.sqrt(self.level.variance + LEAST_DEVIATION**2)
         above = (self.conditionals.surprise(rows) - self.level.mean) / deviation - USUAL
-        return np.asarray(0.5 * np.log1p(np.maximum(above, 0.0)))
+        weight = 0.5 * self.conditionals.weight
+        return np.asarray(weight * np.log1p(np.maximum(above, 0.0)))
 
     def moved(self, gain: Floats, shift: Floats) -> Self:
         """After the scale of the columns moved: by `scaling.carried`."""

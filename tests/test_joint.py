@@ -36,6 +36,17 @@ def test_it_is_silent_about_most_usual_rows_and_never_negative() -> None:
     assert (excess == 0.0).mean() > 0.7
 
 
+def test_it_is_the_louder_the_more_the_columns_tell_of_each_other() -> None:
+    none, much = RANDOM.normal(size=(4_096, 4)), together(4_096)
+    some = np.where(RANDOM.random((4_096, 1)) < 0.5, none, much)
+    weights = []
+    for rows in (none, some, much):
+        conditionals = taught(on_row_grid(rows)).conditionals
+        assert conditionals is not None
+        weights.append(conditionals.weight)
+    assert weights[0] < 0.05 < weights[1] < weights[2]
+
+
 def test_it_is_silent_until_enough_was_learned() -> None:
     rows = together(LEAST_ROWS + SETTLED - 1)
     assert (taught(rows, LEAST_ROWS).excess(100.0 + rows) == 0.0).all()
