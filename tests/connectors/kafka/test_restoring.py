@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -145,10 +146,11 @@ def begun_anew(kafka: FakeKafka, trap: Trap, poll_records: int) -> list[int]:
     before = len(kafka.visible(SCORED))
     end = kafka.logs[FIRST][-1][0].offset + 1
     one = process(kafka, trap, policies={"lost-history": "new-lineage"}, poll_records=poll_records)
-    turn = one.turn
+    turn, turns = one.turn, itertools.count()
 
     def counted() -> None:
         turn()
+        assert next(turns) < 2_000, "stands still"
         if kafka.offsets[FIRST].offset == end:
             one.stop()
 
