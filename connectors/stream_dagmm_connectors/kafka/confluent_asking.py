@@ -27,7 +27,13 @@ class Asking:
     """Questions about topics; each is `NotYet` where no answer comes in time."""
 
     def __init__(self, connection: Connection) -> None:
-        self._admin = AdminClient(configuration(connection), logger=LOG)
+        self._connection = connection
+        self._begin()
+
+    def _begin(self) -> None:
+        """A new client, also after each question without an answer: an old one goes on asking the
+        broker that it took for the controller, dead or not, until its metadata are minutes old."""
+        self._admin = AdminClient(configuration(self._connection), logger=LOG)
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
         """The topic's UUID, in the form that kafka-python gives it; empty where there is none."""
@@ -49,10 +55,12 @@ class Asking:
         try:
             return asked[topic].result(within_s + 1.0)
         except TimeoutError as error:
+            self._begin()
             raise NotYet(f"{topic}: no answer within {within_s:g} s") from error
         except KafkaException as error:
             if of(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
+            self._begin()
             raise trouble(of(error), NotYet) from error
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
@@ -76,8 +84,10 @@ class Asking:
             try:
                 offset = int(futures[asked].result(within_s + 1.0).offset)
             except TimeoutError as error:
+                self._begin()
                 raise NotYet(f"{place}: no answer within {within_s:g} s") from error
             except KafkaException as error:
+                self._begin()
                 raise trouble(of(error), NotYet) from error
             if offset < 0:  # of a topic that is being made
                 raise NotYet(f"{place}: the broker names no offset yet")
