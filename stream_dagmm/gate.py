@@ -34,7 +34,7 @@ ALIKE = math.log(0.15)
 """Log distance, in standard deviations a column, that near-identical events do not exceed: floods
 are copies (log distance -2.3 on KDD Cup 1999), a machine's new mode of work is not (above -1)."""
 
-QUARANTINE = 128
+QUARANTINE = 256
 """Strange rows kept, the latest."""
 
 ENOUGH = 32
@@ -46,6 +46,10 @@ PATIENCE = 128
 DIVERSE_SHARE = 0.08
 """Of the events learned: where diverse strange ones come more often than usual for so long, they
 are a new regime, or a new part of it."""
+
+MANY_SHARE, LEAK = 0.1, 0.2
+"""Of the events learned: so many diverse strange ones, less `LEAK` for each other event, are a part
+of what is normal even where they always were as many."""
 
 UNUSUAL = 3.0
 """Times the usual share of diverse strange events that is more often than usual."""
@@ -66,11 +70,13 @@ class Gate(NamedTuple):
     score: Level
     distance: Level
     quarantine: Floats
-    """[S, W] the latest strange rows, S <= 128."""
+    """[S, W] the latest strange rows, S <= 256."""
     usual: Level
     """Of being diverse and strange, 1 or 0: its mean is the usual share of such events."""
     diverse: float
     """Events of blocks with more diverse strange ones than usual, less those of later others."""
+    many: float
+    """Leaky count of diverse strange events."""
     identical: float
     """Leaky count of near-identical strange events."""
     taught: float
@@ -81,7 +87,7 @@ class Gate(NamedTuple):
         """Open to everything."""
         level = Level.fresh(memory)
         usual = Level(memory, FIRST_EVENTS, FIRST_SHARE, 0.0)
-        return cls(level, level, np.empty((0, 1)), usual, 0.0, 0.0, 0.0)
+        return cls(level, level, np.empty((0, 1)), usual, 0.0, 0.0, 0.0, 0.0)
 
     @property
     def admits_identical(self) -> bool:
@@ -90,12 +96,17 @@ class Gate(NamedTuple):
 
     @property
     def drifted(self) -> bool:
-        """Whether diverse strange events have come to stay: they teach."""
+        """Whether diverse strange events come more often than usual, and stay."""
         return self.diverse > max(PATIENCE, DIVERSE_SHARE * self.taught)
+
+    @property
+    def admits_diverse(self) -> bool:
+        """Whether diverse strange events teach."""
+        return self.drifted or self.many > max(PATIENCE, MANY_SHARE * self.taught)
 
     def finds_far(self, distances: Floats) -> npt.NDArray[np.bool_]:
         """Which rows, by their distances [B], should not move the levels."""
-        if self.drifted or self.admits_identical:
+        if self.admits_diverse or self.admits_identical:
             return np.zeros(len(distances), dtype=np.bool_)
         return np.asarray(distances > self.distance.above(FAR))
 
@@ -138,7 +149,7 @@ def passed(
     after = _counted(gate, kinds, int((~strange & ~refused).sum()))
     teaches = ~refused & (
         ~strange
-        | ((kinds == DIVERSE) & after.drifted)
+        | ((kinds == DIVERSE) & after.admits_diverse)
         | ((kinds == IDENTICAL) & gate.admits_identical)
     )
     return teaches, after._replace(
@@ -153,11 +164,12 @@ def _counted(gate: Gate, kinds: npt.NDArray[np.int64], ordinary: int) -> Gate:
     """After a block of events of these kinds [B], -1 for what is not strange."""
     is_diverse = kinds == DIVERSE
     bound = len(kinds) * max(LEAST_SHARE, UNUSUAL * gate.usual.mean)
-    much = int(is_diverse.sum()) > bound + math.sqrt(bound)  # by a deviation, so not by chance
-    identical = int((kinds == IDENTICAL).sum())
+    much = is_diverse.sum() > bound + math.sqrt(bound)  # by a deviation, so not by chance
+    diverse, identical = int(is_diverse.sum()), int((kinds == IDENTICAL).sum())
     return gate._replace(
         usual=gate.usual.after(is_diverse.astype(np.float64)),
         diverse=max(0.0, gate.diverse + len(kinds) * (1.0 if much else -1.0)),
+        many=max(0.0, gate.many + diverse - LEAK * (len(kinds) - diverse)),
         identical=max(0.0, gate.identical + identical - ordinary),
     )
 
