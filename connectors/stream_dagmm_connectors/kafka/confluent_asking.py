@@ -89,7 +89,8 @@ class Asking:
             except KafkaException as error:
                 self._begin()
                 raise trouble(of(error), NotYet) from error
-            if offset < 0:  # of a topic that is being made
+            if offset < 0:  # of a topic that is being made, or whose leader died
+                self._begin()
                 raise NotYet(f"{place}: the broker names no offset yet")
             found.append(offset)
         return found[0], found[1]
