@@ -7,6 +7,7 @@ as floats.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -41,7 +42,8 @@ class Decoder:
 
     Nested objects are flattened by dotted path, lists by index up to 16 (the rest is dropped);
     null and absent are missing. ``label``, ``time`` and ``ignore`` are dotted paths, kept out of
-    the features with everything below them. ``value`` is the dotted path of the object that is
+    the features with everything below them. ``rename`` takes features, by their dotted paths, to
+    the names that the detector knows them by. ``value`` is the dotted path of the object that is
     the event, the other paths being relative to it. ``max_bytes`` bounds the JSON text (rows of
     Parquet, which have no text, are bounded by nothing). Booleans stay booleans.
 
@@ -61,6 +63,7 @@ class Decoder:
         label: str | None = None,
         time: str | None = None,
         ignore: Collection[str] = (),
+        rename: Mapping[str, str] = MappingProxyType({}),
         value: str | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
@@ -68,6 +71,9 @@ class Decoder:
             raise ValueError(f"max_bytes must be at least 1, got {max_bytes}")
         self._label, self._time, self._value = label, time, value
         self._ignore = frozenset(ignore)
+        if len(set(rename.values())) < len(rename):
+            raise ValueError(f"two fields cannot have one name, got {dict(rename)}")
+        self._rename = dict(rename)
         self._kept_out = self._ignore | {name for name in (label, time) if name is not None}
         self._max_bytes = max_bytes
         self._types = FieldTypes()
@@ -78,6 +84,7 @@ class Decoder:
             "label": self._label,
             "time": self._time,
             "ignore": sorted(self._ignore),
+            "rename": self._rename,
             "value": self._value,
             "max_bytes": self._max_bytes,
         }
@@ -148,6 +155,8 @@ class Decoder:
             self._flatten(document.items(), "", features)
         time = None if self._time is None else _time(features.pop(self._time, None), self._time)
         label = None if self._label is None else features.pop(self._label, None)
+        if self._rename:
+            features = self._renamed(features)
         stranger = self._types.stranger(features)
         if stranger is not None:
             raise NotAnEvent(
@@ -155,6 +164,17 @@ class Decoder:
                 f"its first {SIGHTINGS:,} sightings"
             )
         return Event(features, time, label)
+
+    def _renamed(self, features: dict[str, Any]) -> dict[str, Any]:
+        found = {self._rename.get(name, name): value for name, value in features.items()}
+        if len(found) < len(features):
+            pairs = ((old, new) for old, new in self._rename.items() if new not in self._rename)
+            old, new = next(pair for pair in pairs if features.keys() >= set(pair))
+            raise NotAnEvent(
+                f"fields {short(old)} and {short(new)} are both there, expected one of them: the "
+                "first is renamed to the second"
+            )
+        return found
 
     def _flatten(self, items: Iterable[tuple[str, Any]], prefix: str, into: dict[str, Any]) -> None:
         for key, value in items:

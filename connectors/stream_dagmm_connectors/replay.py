@@ -73,6 +73,7 @@ def compose(settings: ReplaySettings, ends: Ends, stack: ExitStack) -> Run:
             label=label_of(settings),
             time=settings.time,
             ignore=ignored(settings),
+            rename=settings.renames,
             value=settings.value,
         ),
         judgement=Judgement(settings.alarm_rate, settings.explain_below, settings.learn),

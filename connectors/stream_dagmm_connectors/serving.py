@@ -42,6 +42,7 @@ def serve(settings: RunSettings) -> None:
                 label=settings.label,
                 time=settings.time,
                 ignore=settings.ignore,
+                rename=settings.renames,
                 value=settings.value,
             ),
         )

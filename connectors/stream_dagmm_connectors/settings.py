@@ -46,6 +46,11 @@ class ReadingSettings(BaseSettings):
     ignore: tuple[str, ...] = Field(
         (), description="field that the detector must not see; may be given several times"
     )
+    rename: tuple[str, ...] = Field(
+        (),
+        description="feature, and the name that the detector knows it by: where a producer renames "
+        "one, the model goes on; may be given several times",
+    )
     time: str | None = Field(None, description="field that holds the event's own time")
     value: str | None = Field(None, description="field of the envelope that holds the event")
     cpu_capability: Capability | None = Field(
@@ -53,6 +58,23 @@ class ReadingSettings(BaseSettings):
         description="instruction set of all arithmetic, so that machines of several kinds give the "
         "same bits (default: all that this processor has)",
     )
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """What `rename` says: features and the names that the detector knows them by."""
+        return dict(pair.split("=", 1) for pair in self.rename)
+
+    @field_validator("rename")
+    @classmethod
+    def _pairs(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in given:
+            if not all(pair.partition("=")):
+                raise ValueError("pairs OLD=NEW")
+        for side in (0, 1):
+            names = [pair.split("=", 1)[side] for pair in given]
+            if len(set(names)) < len(names):
+                raise ValueError("each name once on its side")
+        return given
 
 
 class ScoringSettings(ReadingSettings):

@@ -135,6 +135,20 @@ def test_label_time_and_ignored_fields_are_kept_out_with_everything_below_them()
     assert decoder.decode(b'{"y": {"leak": 1}, "x": 2}') == Event({"x": 2}, None, None)
 
 
+def test_a_renamed_feature_goes_on_under_the_name_that_the_detector_knows() -> None:
+    renames = {"amount_eur": "amount", "card.id": "card"}
+    decoder = Decoder(rename=renames, label="y")
+    raw = b'{"amount_eur": 3, "card": {"id": 7, "tag": "x"}, "y": true}'
+    assert decoder.decode(raw) == Event({"amount": 3, "card": 7, "card.tag": "x"}, None, True)
+    assert decoder.decode(b'{"amount": 3}') == Event({"amount": 3}, None, None)
+    both = refusal(b'{"amount": 3, "amount_eur": 2}', rename=renames)
+    assert "'amount_eur' and 'amount' are both there" in both
+    swapped = Decoder(rename={"a": "b", "b": "a"}).decode(b'{"a": 1, "b": 2}')
+    assert swapped == Event({"b": 1, "a": 2}, None, None)
+    with pytest.raises(ValueError, match="one name"):
+        Decoder(rename={"a": "c", "b": "c"})
+
+
 def test_an_envelope_names_the_object_that_is_the_event() -> None:
     raw = b'{"after": {"row": {"x": 1, "y": true}}, "at": 3}'
     assert Decoder(value="after.row", label="y").decode(raw) == Event({"x": 1}, None, True)

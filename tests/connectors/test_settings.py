@@ -64,6 +64,7 @@ def test_a_yaml_file_says_the_same_as_a_toml_file(toml: Path, tmp_path: Path) ->
             "--on-error is 'ignore', expected 'dead-letter', 'skip' or 'fail'",
         ),
         ({"half_life": "-3"}, "--half-life is '-3', expected greater than 0"),
+        ({"rename": ("a=",)}, "--rename is ('a=',), expected pairs OLD=NEW"),
         ({"rate": "-1"}, "--rate is '-1', expected a number above 0, or 'real-time'"),
         ({"rate": "fast"}, "--rate is 'fast', expected "),
     ],

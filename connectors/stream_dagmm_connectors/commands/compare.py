@@ -100,6 +100,7 @@ def _compared(settings: CompareSettings, contest: Contest, stack: ExitStack) -> 
     decoder = Decoder(
         label=label_of(settings),
         ignore=ignored(settings),
+        rename=settings.renames,
         time=settings.time,
         value=settings.value,
     )

@@ -37,6 +37,7 @@ def recipe_of(settings: ScoringSettings, output: str = "", dead_letters: str = "
             label=settings.label,
             time=settings.time,
             ignore=settings.ignore,
+            rename=settings.renames,
             value=settings.value,
         ),
         output=output,

@@ -44,6 +44,7 @@ METAVARS = {
     "skip_to": "[TOPIC:]PARTITION:OFFSET",
     "label": "FIELD",
     "ignore": "FIELD",
+    "rename": "OLD=NEW",
     "time": "FIELD",
     "value": "FIELD",
     "detectors": "NAME,NAME,...",
