@@ -97,10 +97,10 @@ def _replayed(settings: told.ReplaySettings, config: Path | None, stack: ExitSta
 
 
 def _to_the_end(run: Run) -> Ended:
-    from stream_dagmm_connectors.ending import finish
-
     state = run.settings.resume
     try:
+        from stream_dagmm_connectors.ending import finish
+
         with imports_set_aside():
             summary = run.pipeline.run()
         words = finish(run, summary)
