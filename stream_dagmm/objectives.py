@@ -85,7 +85,8 @@ def default_gradient(nets: Nets, spread: Tensor, standing: Mixture, rows: Tensor
 
 def _surprise(squared: Tensor) -> Tensor:
     """Minus the log-likelihood [B] of squared residuals [B, D] in units of the usual ones."""
-    return 0.5 * (TAIL + 1.0) * (squared / TAIL + 1.0).log().mean(dim=1)  # log1p takes 10 times
+    heavy = (squared / TAIL + 1.0).log()  # torch's log1p takes ten times as long
+    return 0.5 * (TAIL + 1.0) * heavy.mean(dim=1)
 
 
 def _trusted(surprise: Tensor) -> Tensor:

@@ -83,6 +83,16 @@ def test_a_minority_that_was_always_there_is_none() -> None:
     assert 0.05 < gate.usual.mean < 0.15
 
 
+def test_a_kind_that_creeps_up_to_many_teaches_though_it_is_no_drift() -> None:
+    _, gate = through(Gate.fresh(20_000.0), RANDOM.normal(size=(2_048, 4)))
+    for share in np.arange(0.04, 0.3, 0.02):
+        _, gate = through(gate, with_a_minority(share, 768))
+    shares, gate = through(gate, with_a_minority(0.3, 12_288))
+    assert shares[0] < 0.8
+    assert not gate.drifted
+    assert shares[-8:].mean() > 0.9
+
+
 def test_a_short_burst_is_none(settled: Gate) -> None:
     burst = 4.0 + RANDOM.normal(size=(256, 4))
     assert not through(settled, burst)[1].drifted

@@ -6,6 +6,8 @@ An admin client has connections of its own, so it may be asked within a callback
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import (
@@ -31,9 +33,20 @@ class Asking:
         self._begin()
 
     def _begin(self) -> None:
-        """A new client, also after each question without an answer: an old one goes on asking the
-        broker that it took for the controller, dead or not, until its metadata are minutes old."""
         self._admin = AdminClient(configuration(self._connection), logger=LOG)
+
+    @contextmanager
+    def _answered(self, what: object, within_s: float) -> Iterator[None]:
+        """`NotYet` where no answer comes, and then a new client: an old one goes on asking the
+        broker that it took for the controller, dead or not, until its metadata are minutes old."""
+        try:
+            yield
+        except TimeoutError as error:
+            self._begin()
+            raise NotYet(f"{what}: no answer within {within_s:g} s") from error
+        except KafkaException as error:
+            self._begin()
+            raise trouble(of(error), NotYet) from error
 
     def topic_id(self, topic: str, timeout_ms: int) -> str:
         """The topic's UUID, in the form that kafka-python gives it; empty where there is none."""
@@ -52,16 +65,13 @@ class Asking:
     def _described(self, topic: str, timeout_ms: int) -> Any:
         within_s = timeout_ms / 1000
         asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=within_s)
-        try:
-            return asked[topic].result(within_s + 1.0)
-        except TimeoutError as error:
-            self._begin()
-            raise NotYet(f"{topic}: no answer within {within_s:g} s") from error
-        except KafkaException as error:
-            if of(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return None
-            self._begin()
-            raise trouble(of(error), NotYet) from error
+        with self._answered(topic, within_s):
+            try:
+                return asked[topic].result(within_s + 1.0)
+            except KafkaException as error:
+                if of(error).code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    return None
+                raise
 
     def beginning(self, place: Place, timeout_ms: int) -> int:
         """The log's first offset."""
@@ -81,14 +91,8 @@ class Asking:
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=within_s,
             )
-            try:
+            with self._answered(place, within_s):
                 offset = int(futures[asked].result(within_s + 1.0).offset)
-            except TimeoutError as error:
-                self._begin()
-                raise NotYet(f"{place}: no answer within {within_s:g} s") from error
-            except KafkaException as error:
-                self._begin()
-                raise trouble(of(error), NotYet) from error
             if offset < 0:  # of a topic that is being made, or whose leader died
                 self._begin()
                 raise NotYet(f"{place}: the broker names no offset yet")

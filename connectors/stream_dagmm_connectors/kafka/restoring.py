@@ -155,9 +155,8 @@ class Restorer:
             raise Surprise(surprise.kind, words) from surprise
         try:
             found = self._found(place, was, pointer)
-            if (
-                found is not None and found.offset <= committed.offset
-            ):  # none ahead of what went out
+            # None ahead of what went out.
+            if found is not None and found.offset <= committed.offset:
                 model.restore(state_of(found, f"checkpoint at offset {found.offset}"))
         except ValueError as error:
             raise Stopped(f"{place}: {error}") from error
