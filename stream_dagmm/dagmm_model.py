@@ -25,7 +25,7 @@ from stream_dagmm.deep_mixture import RESIDUAL_UNIT, DeepMixture, Encoded
 from stream_dagmm.echo import Echo
 from stream_dagmm.features import widened
 from stream_dagmm.gate import Gate
-from stream_dagmm.held import Held, interleaved, side_of
+from stream_dagmm.held import GUARDED_AT_MOST, Held, interleaved, side_of
 from stream_dagmm.joint import Joint
 from stream_dagmm.nets import Design
 from stream_dagmm.objectives import TAIL
@@ -40,10 +40,12 @@ LEFT_AFTER_DRIFT = 0.25
 """Of the weight of what was learned before: so scale and memory follow the new normal soon, and the
 few events of a flood that teach before it is known for one are not at once a good part of all."""
 
-ENERGY_WEIGHT = 0.5
-"""Of the energy per dimension beside the log distances; between 0 and 1 it hardly matters."""
+ENERGY_WEIGHT = 0.25
+"""Of the energy per dimension beside the log distances; more costs average precision."""
 
-LEAST_RESIDUAL = neighbourhood.LEAST_SQUARE / RESIDUAL_UNIT**2
+LEAST_RESIDUAL = 1.0 / RESIDUAL_UNIT**2
+"""A usual error, squared: what differs by less is reconstructed alike."""
+
 RESIDUAL_SHARE = 0.15
 """Of the memory, the nearest by their residuals, which are noisier than values."""
 
@@ -107,9 +109,9 @@ class DagmmModel(NamedTuple):
             recent, level = float(context[MEASURED]), context[MEASURED + 1 :]
         own = self._measured(rows)
         distances = self._distances(own.rows)
-        tempered = scaling.tempered_by(self.held.own_ruler, rows)
+        moving = self.held.own_ruler.moves.held(rows)
         far, usual = self.gate.finds_far(distances), self.held.new_ruler.measure
-        levels, after = innovation.follow(level, tempered, far, usual)
+        levels, after = innovation.follow(level, moving, far, usual)
         terms, codes = self._terms(rows, levels, own, distances)
         means, newest = echo.follow(recent, _total(terms))
         contexts = np.column_stack([terms, distances, means, levels, codes])
@@ -225,7 +227,8 @@ class DagmmModel(NamedTuple):
         innovations = self._innovations(rows, self._levels(contexts))
         lessons = interleaved(rows, innovations)[teaches]
         both = np.stack([is_text, np.zeros_like(is_text)], axis=1).reshape(-1)
-        scale = scaling.update(scaling.widen(self.scale, both), lessons, self.design.half_life)
+        wider = scaling.widen(self.scale, both)
+        scale = scaling.update(wider, lessons, self.design.half_life, GUARDED_AT_MOST)
         memory = self.memory.offer(lessons, buffers.generator(self.design.seed, age, 0))
         held = Held.of(scale, memory.rows, self.held.residual)
         after = self._replace(scale=scale, gate=opened, memory=memory, age=age, held=held)
@@ -289,7 +292,7 @@ class DagmmModel(NamedTuple):
         """How far rows [B, D'] are from the levels [B, D]. A column without a level, or that never
         varied (where the echo of one odd event would last for ever), has none."""
         ruler, known = self.held.own_ruler, levels.shape[1]
-        apart = scaling.tempered_by(ruler, rows[:, : self.width])[:, :known] - levels
+        apart = ruler.teaches.held(rows[:, : self.width])[:, :known] - levels
         innovations = np.full(rows.shape, np.nan)
         innovations[:, :known] = np.where(ruler.varies[:known], apart, np.nan)
         return innovations

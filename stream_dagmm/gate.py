@@ -52,7 +52,8 @@ MANY_SHARE, LEAK = 0.1, 0.2
 of what is normal even where they always were as many."""
 
 UNUSUAL = 3.0
-"""Times the usual share of diverse strange events that is more often than usual."""
+"""Times the usual share of diverse strange events that is more often than usual; once the stream
+has drifted, any more than usual is, until the new normal is known."""
 
 LEAST_SHARE = 0.05
 """Of the events, diverse strange ones, that is never more often than usual."""
@@ -163,7 +164,8 @@ def passed(
 def _counted(gate: Gate, kinds: npt.NDArray[np.int64], ordinary: int) -> Gate:
     """After a block of events of these kinds [B], -1 for what is not strange."""
     is_diverse = kinds == DIVERSE
-    bound = len(kinds) * max(LEAST_SHARE, UNUSUAL * gate.usual.mean)
+    unusual = (1.0 if gate.drifted else UNUSUAL) * gate.usual.mean
+    bound = len(kinds) * max(LEAST_SHARE, unusual)
     much = is_diverse.sum() > bound + math.sqrt(bound)  # by a deviation, so not by chance
     diverse, identical = int(is_diverse.sum()), int((kinds == IDENTICAL).sum())
     return gate._replace(

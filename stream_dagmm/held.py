@@ -11,6 +11,10 @@ from stream_dagmm import scaling
 from stream_dagmm.arithmetic import Floats, Singles, coarse_operand
 from stream_dagmm.scaling import Ruler, Scale
 
+GUARDED_AT_MOST = 20.0
+"""`scaling.TEACHES_AT_MOST` where a gate keeps floods of strange events from teaching: so even what
+comes once in 400 events is learned in full."""
+
 
 class Held(NamedTuple):
     """What follows from scale, memory and networks, worked out once a block."""
@@ -30,7 +34,9 @@ class Held(NamedTuple):
     @classmethod
     def of(cls, scale: Scale, memory: Floats, residual: Singles) -> Self:
         """After scale or memory [R, 2 D] moved."""
-        own_ruler, new_ruler = (scaling.ruler(side_of(scale, side)) for side in (0, 1))
+        own_ruler, new_ruler = (
+            scaling.ruler(side_of(scale, side), GUARDED_AT_MOST) for side in (0, 1)
+        )
         own = scaling.measured(own_ruler, memory[:, ::2]).rows
         new = scaling.measured(new_ruler, memory[:, 1::2]).rows
         operands = coarse_operand(own), coarse_operand(new)

@@ -19,7 +19,12 @@ standard deviations from the mean, so past the learned range only `beyond` decid
 
 TEACHES_AT_MOST = 10.0
 """Standard deviations that a value may lie from the mean for the moments: one absurd value does not
-blind the scale, and a true new level is still reached, by a constant factor every few batches."""
+blind the scale, and a true new level is still reached, by a constant factor every few batches. What
+comes more rarely than once in the square of it, 100 events, is never learned in full."""
+
+MOVES_AT_MOST = 3.0
+"""Standard deviations from the mean to which a value is held before it moves a level: a level holds
+on for tens of events, to all of which one rare value would else lend an innovation."""
 
 SETTLED = 32.0
 """Sightings of a column before `TEACHES_AT_MOST` applies."""
@@ -54,6 +59,17 @@ class Scale(NamedTuple):
     """Whether the column counts something: a text bucket or the unknown features."""
 
 
+class Bounds(NamedTuple):
+    """The least and largest value of D columns: arrays [D]."""
+
+    low: Floats
+    high: Floats
+
+    def held(self, rows: Floats) -> Floats:
+        """The rows [B, D] within the bounds; what is missing stays missing."""
+        return np.asarray(np.maximum(np.minimum(rows, self.high), self.low))
+
+
 class Ruler(NamedTuple):
     """A scale made ready for measuring rows of D columns: arrays [D]."""
 
@@ -69,9 +85,10 @@ class Ruler(NamedTuple):
     scale yet, that never varied, or that vary by little more than noise."""
     noise: Floats
     """[odd] deviation that is none; infinite where the column has no scale yet."""
-    low: Floats
-    high: Floats
-    """Between these values a row may teach."""
+    teaches: Bounds
+    """As many deviations from the mean as a value may lie that teaches."""
+    moves: Bounds
+    """`MOVES_AT_MOST` deviations from the mean."""
 
     @property
     def varies(self) -> npt.NDArray[np.bool_]:
@@ -107,18 +124,19 @@ def widen(scale: Scale, is_text: npt.NDArray[np.bool_]) -> Scale:
     )
 
 
-def update(scale: Scale, rows: Floats, half_life: float) -> Scale:
+def update(scale: Scale, rows: Floats, half_life: float, at_most: float = TEACHES_AT_MOST) -> Scale:
     """The moments after the rows [B, D], in order, the last one with weight 1.
 
-    half_life: events after which a weight has halved; `inf` forgets nothing. Chan, Golub and
-    LeVeque (1979), equation 2.1, with decayed weights.
+    half_life: events after which a weight has halved; `inf` forgets nothing. at_most: standard
+    deviations that a value may lie from the mean. Chan, Golub and LeVeque (1979), equation 2.1,
+    with decayed weights.
     """
     if len(rows) == 0:
         return scale
     ages = np.arange(len(rows) - 1, -1, -1.0)
     present = ~np.isnan(rows)
     weights = (2.0 ** (-ages / half_life))[:, None] * present
-    values = np.where(present, tempered(scale, rows), 0.0)
+    values = np.where(present, _bounds(scale, at_most * deviation(scale)).held(rows), 0.0)
     incoming = weights.sum(axis=0)
     seen = np.maximum(incoming, 1e-300)
     centre = (weights * values).sum(axis=0) / seen
@@ -144,11 +162,9 @@ def deviation(scale: Scale) -> Floats:
     return np.asarray(np.where(measure > _noise(scale), measure, 0.0))
 
 
-def ruler(scale: Scale) -> Ruler:
-    """The scale made ready, once for all rows."""
+def ruler(scale: Scale, at_most: float = TEACHES_AT_MOST) -> Ruler:
+    """The scale made ready, once for all rows. at_most: as for `update`."""
     measure, least = deviation(scale), np.where(scale.seen > 1.0, _noise(scale), np.inf)
-    reach = TEACHES_AT_MOST * measure
-    settled = (scale.weight >= SETTLED) & (reach > 0.0)
     unit = np.where(measure > 0.0, measure, 1.0)
     odd = np.flatnonzero((measure == 0.0) | ~(least < 0.5 * GRID * measure))
     return Ruler(
@@ -158,8 +174,17 @@ def ruler(scale: Scale) -> Ruler:
         gain=1.0 / (GRID * unit),
         odd=odd,
         noise=least[odd],
-        low=np.where(settled, np.maximum(scale.mean - reach, -LARGEST), -LARGEST),
-        high=np.where(settled, np.minimum(scale.mean + reach, LARGEST), LARGEST),
+        teaches=_bounds(scale, at_most * measure),
+        moves=_bounds(scale, MOVES_AT_MOST * measure),
+    )
+
+
+def _bounds(scale: Scale, reach: Floats) -> Bounds:
+    """So far [D] from the mean, in the columns that have settled and vary."""
+    settled = (scale.weight >= SETTLED) & (reach > 0.0)
+    return Bounds(
+        np.where(settled, np.maximum(scale.mean - reach, -LARGEST), -LARGEST),
+        np.where(settled, np.minimum(scale.mean + reach, LARGEST), LARGEST),
     )
 
 
@@ -206,16 +231,6 @@ def _beyond(by: Ruler, apart: Floats, within: Floats) -> Floats:
 
 def _noise(scale: Scale) -> Floats:
     return np.asarray(np.maximum(ROUNDING * np.abs(scale.mean), LEAST))
-
-
-def tempered(scale: Scale, rows: Floats) -> Floats:
-    """The rows [B, D] as far as they may teach: settled columns are held to `TEACHES_AT_MOST`."""
-    return tempered_by(ruler(scale), rows)
-
-
-def tempered_by(by: Ruler, rows: Floats) -> Floats:
-    """`tempered`, by a ruler."""
-    return np.asarray(np.maximum(np.minimum(rows, by.high), by.low))
 
 
 def carried(old: Scale, new: Scale) -> tuple[Floats, Floats]:

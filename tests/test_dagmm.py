@@ -86,6 +86,17 @@ def test_a_block_that_teaches_nothing_leaves_what_was_learned() -> None:
     assert changed == {"age", "gate", "echo"}
 
 
+def test_a_rare_value_leaves_the_events_after_it_nearly_as_they_are() -> None:
+    random = np.random.default_rng(2)
+    rows = random.normal(size=(4_096, 6))
+    rows[random.random(4_096) < 0.6] = 0.0
+    flags = (random.random((4_096, 8)) < 0.004) & (rows[:, :1] != 0.0)
+    scores = StreamDAGMM(seed=2).score_learn_many(np.hstack([rows, flags]))
+    lately = np.convolve(flags.any(axis=1), [0, 1, 1, 1])[: len(rows)] > 0
+    quiet = (rows[:, 0] == 0.0) & (np.arange(len(rows)) > 1_500)
+    assert scores[quiet & lately].mean() < scores[quiet & ~lately].mean() + 0.3
+
+
 def test_a_diverse_new_regime_becomes_normal() -> None:
     random = np.random.default_rng(1)
     before, after = random.normal(size=(2_000, 4)), 5.0 + 2.0 * random.normal(size=(6_000, 4))

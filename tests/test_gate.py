@@ -77,6 +77,15 @@ def test_a_minority_that_comes_to_stay_is_a_drift(settled: Gate) -> None:
     assert shares[-1] > 0.9
 
 
+def test_a_drift_goes_on_until_such_events_are_as_rare_as_before(settled: Gate) -> None:
+    usual = settled.usual._replace(mean=0.05)
+    still = with_a_minority(0.15, 512)  # too few to begin a drift, more than before it
+    begun = through(settled._replace(usual=usual), still)[1]
+    drifted = through(settled._replace(usual=usual, diverse=1_024.0), still)[1]
+    assert begun.diverse < 128.0
+    assert drifted.diverse > 1_024.0
+
+
 def test_a_minority_that_was_always_there_is_none() -> None:
     _, gate = through(Gate.fresh(20_000.0), with_a_minority(0.1, 8_192))
     assert not gate.drifted

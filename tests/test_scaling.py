@@ -17,12 +17,17 @@ from tests.streams import table
 moderate = st.floats(-1e6, 1e6)
 
 
-def learned(rows: Floats, half_life: float = math.inf, block: int = 1000) -> Scale:
+def learned(
+    rows: Floats,
+    half_life: float = math.inf,
+    block: int = 1000,
+    at_most: float = TEACHES_AT_MOST,
+) -> Scale:
     """The scale after the rows [B, D], which stand behind the count in column 0."""
     scale = scaling.widen(scaling.fresh(), np.zeros(1 + rows.shape[1], dtype=np.bool_))
     with_count = np.hstack([np.zeros((len(rows), 1)), rows])
     for start in range(0, len(rows), block):
-        scale = scaling.update(scale, with_count[start : start + block], half_life)
+        scale = scaling.update(scale, with_count[start : start + block], half_life, at_most)
     return scale
 
 
@@ -149,6 +154,35 @@ def test_one_absurd_value_does_not_blind_the_scale() -> None:
     before, after = learned(rows), learned(absurd)
     assert scaling.deviation(after)[1] < 1.1 * scaling.deviation(before)[1]
     assert abs(after.mean[1] - before.mean[1]) < TEACHES_AT_MOST / 1000.0
+
+
+@pytest.mark.parametrize("at_most", [10.0, 20.0])
+def test_what_comes_a_little_oftener_than_once_in_the_square_is_learned_in_full(
+    at_most: float,
+) -> None:
+    every = int(0.75 * at_most**2)
+    flags = np.zeros((100 * every, 1))
+    flags[::every] = 1.0
+    scale = learned(flags, block=every, at_most=at_most)
+    full = math.sqrt(1 / every * (1 - 1 / every))
+    assert scaling.deviation(scale)[1] == pytest.approx(full, rel=0.05)
+    held = learned(flags, block=every, at_most=0.8 * at_most)
+    assert scaling.deviation(held)[1] < 0.8 * full
+
+
+def test_a_value_moves_a_level_by_a_few_deviations_at_most() -> None:
+    scale = learned(np.random.default_rng(1).normal(size=(2_000, 1)))
+    row = np.array([[np.nan, 50.0], [0.0, -50.0], [0.0, 0.5]])
+    held = scaling.ruler(scale).moves.held(row)
+    deviation = scaling.deviation(scale)[1]
+    assert np.isnan(held[0, 0])
+    assert held[:, 1] == pytest.approx(
+        [
+            scale.mean[1] + scaling.MOVES_AT_MOST * deviation,
+            scale.mean[1] - scaling.MOVES_AT_MOST * deviation,
+            0.5,
+        ]
+    )
 
 
 def test_a_new_level_is_reached_in_the_end() -> None:

@@ -64,7 +64,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -4.8 4.1
+    -3.8 3.8
 
     References
     ----------
