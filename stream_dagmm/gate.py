@@ -47,7 +47,7 @@ DIVERSE_SHARE = 0.08
 """Of the events learned: where diverse strange ones come more often than usual for so long, they
 are a new regime, or a new part of it."""
 
-MANY_SHARE, LEAK = 0.1, 0.2
+MANY_SHARE, LEAK = 0.1, 0.1
 """Of the events learned: so many diverse strange ones, less `LEAK` for each other event, are a part
 of what is normal even where they always were as many."""
 

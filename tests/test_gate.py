@@ -102,6 +102,15 @@ def test_a_kind_that_creeps_up_to_many_teaches_though_it_is_no_drift() -> None:
     assert shares[-8:].mean() > 0.9
 
 
+def test_nearly_a_fifth_of_all_events_is_not_refused_for_ever() -> None:
+    _, gate = through(Gate.fresh(20_000.0), RANDOM.normal(size=(2_048, 4)))
+    for share in np.arange(0.04, 0.18, 0.02):
+        _, gate = through(gate, with_a_minority(share, 768))
+    shares, _ = through(gate, with_a_minority(0.18, 24_576))
+    assert shares[:8].mean() < 0.9
+    assert shares[-8:].mean() > 0.9
+
+
 def test_a_short_burst_is_none(settled: Gate) -> None:
     burst = 4.0 + RANDOM.normal(size=(256, 4))
     assert not through(settled, burst)[1].drifted
