@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
+import numpy as np
+
 LEAST_POSITIVE = 1e-3
 """Smaller scales than this only overflow what is divided by them."""
 
@@ -60,12 +62,12 @@ def share(**named: float) -> float:
     return float(value)
 
 
-def flag(**named: bool) -> bool:
+def flag(**named: bool | np.bool_) -> bool:
     """The one named boolean."""
     ((name, value),) = named.items()
-    if not isinstance(value, bool):
+    if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}")
-    return value
+    return bool(value)
 
 
 def one_of(choices: Sequence[str], **named: str) -> None:

@@ -51,8 +51,10 @@ class Reservoir(NamedTuple):
         return self._replace(rows=held, offered=self.offered + len(rows))
 
     def lightened(self, share: float) -> Self:
-        """As if it were a share of the events that had been offered, but for those held."""
-        return self._replace(offered=max(len(self.rows), round(share * self.offered)))
+        """As if it were a share of the events that it remembers that had been offered, but for
+        those held."""
+        remembered = min(self.offered, self.memory)
+        return self._replace(offered=max(len(self.rows), round(share * remembered)))
 
     def to_state(self) -> dict[str, Any]:
         """What changes."""

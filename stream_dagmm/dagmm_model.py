@@ -178,7 +178,7 @@ class DagmmModel(NamedTuple):
         """To what was judged [B], for rows [B, D] on the scale that met the levels [B, D']."""
         if not len(self.told.rows):
             return np.zeros(len(own))
-        judged = self._standardised(widened(self.told.rows, self.width)[:, : self.width])
+        judged = self._standardised(widened(self.told.rows, self.width))
         met, usual = widened(levels, self.width), self.held.new_ruler.measure
         return self.told.likeness(own, judged, self._remembered_columns(), met, usual)
 
@@ -205,7 +205,8 @@ class DagmmModel(NamedTuple):
         return residual, ENERGY_WEIGHT * energy / seen.z.shape[1]
 
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
-        """After a block of rows [B, D'] in the contexts that `follow` gave them."""
+        """After a block of rows [B, D'] in the contexts that `follow` gave them, which hold their
+        terms: the scores are not needed again."""
         teaches, opened = self._passed(rows[:, : self.width], contexts)
         drifts = opened.drifted and not self.gate.drifted
         before = self._lightened() if drifts and math.isfinite(self.design.half_life) else self

@@ -44,7 +44,7 @@ LEAST_SPREAD = 0.05
 reconstructed perfectly is not thereby infinitely telling."""
 
 SPREAD_SHARE = 0.1
-"""Weight of a block's residuals in the usual ones."""
+"""Weight of the memory's residuals, after a block, in the usual ones."""
 
 EM_STEPS = 3
 """Expectation-maximisation steps of a publication, from the estimation network's memberships."""

@@ -4,9 +4,10 @@ A detector that learns whatever comes excuses every anomaly that lasts. An event
 score lies above what was learned by `STRANGE` standard deviations. Strange events wait in a
 quarantine, where their distance to each other tells three kinds apart: near-identical ones (a
 flood, or a quiet new level), diverse ones (a new regime), and novel ones (single anomalies), which
-never teach. A kind is admitted once it has come often enough, in a row or nearly, beside what was
-learned before. What nobody can tell without labels, a long flood of equal events from a quiet new
-level, is decided for the flood for as long as the past was.
+never teach. A kind is admitted once it has come often enough beside what was learned before: in a
+row or nearly, or, where it is diverse, by more than a tenth of all events for long. What nobody can
+tell without labels, a long flood of equal events from a quiet new level, is decided for the flood
+for as long as the past was, as far as it is remembered.
 """
 
 import math
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from stream_dagmm import neighbourhood
 from stream_dagmm.arithmetic import Floats
+from stream_dagmm.features import widened
 from stream_dagmm.levels import Level
 
 STRANGE = 2.0
@@ -144,7 +146,7 @@ def passed(
     no = np.zeros(len(rows), dtype=np.bool_)
     refused, accepted = no if refused is None else refused, no if accepted is None else accepted
     strange = (scores > gate.score.above(STRANGE)) & ~accepted & ~refused
-    waiting = np.vstack([_padded(gate.quarantine, rows.shape[1]), rows[strange]])
+    waiting = np.vstack([widened(gate.quarantine, rows.shape[1]), rows[strange]])
     kinds = np.full(len(rows), -1)
     kinds[strange] = _kinds(gate.distance, waiting, int(strange.sum()), standardised)
     after = _counted(gate, kinds, int((~strange & ~refused).sum()))
@@ -186,8 +188,3 @@ def _kinds(
     apart = neighbourhood.log_distance(waiting[-count:], waiting)
     near = apart < min(ALIKE, level.mean - NEAR * math.sqrt(level.variance))
     return np.where(near, IDENTICAL, np.where(apart < level.above(FAR), DIVERSE, NOVEL))
-
-
-def _padded(rows: Floats, width: int) -> Floats:
-    missing = np.full((len(rows), width - rows.shape[1]), np.nan)
-    return np.hstack([rows, missing])

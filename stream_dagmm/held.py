@@ -12,8 +12,8 @@ from stream_dagmm.arithmetic import Floats, Singles, coarse_operand
 from stream_dagmm.scaling import Ruler, Scale
 
 GUARDED_AT_MOST = 20.0
-"""`scaling.TEACHES_AT_MOST` where a gate keeps floods of strange events from teaching: so even what
-comes once in 400 events is learned in full."""
+"""`scaling.TEACHES_AT_MOST` of a detector whose gate keeps floods of strange events from teaching
+(but for `faithful`, which has none): so even what comes once in 400 events is learned in full."""
 
 
 class Held(NamedTuple):

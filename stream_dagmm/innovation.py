@@ -22,7 +22,6 @@ KEPT = 1.0 - SHARE
 STEP = 2.0
 """Usual innovations of a column that an ordinary step of its level is at most."""
 
-
 MANY = 8
 """Rows that it pays to move the levels by all at once."""
 

@@ -15,7 +15,11 @@ LEAST_DEVIATION = 0.1
 
 
 class Level(NamedTuple):
-    """Mean and variance of a score, over at most `memory` events."""
+    """Mean and variance of a score, over at most `memory` events.
+
+    A block's variance is taken around the mean that it met, so where the level moves, as it does
+    while the stream is young, the variance is wider than around its own mean, and less is unusual.
+    """
 
     memory: float
     learned: float

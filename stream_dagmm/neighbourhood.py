@@ -33,7 +33,7 @@ def log_distance_to(
 ) -> Floats:
     """`log_distance` to a memory prepared once, by `arithmetic.coarse_operand`.
 
-    least: `LEAST_SQUARE` in the units of the rows.
+    least: `LEAST_SQUARE` in the units of the rows. share: as `SHARE`.
     """
     held = operand.shape[1]
     nearest = max(1, int(share * held))

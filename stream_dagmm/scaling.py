@@ -3,7 +3,7 @@
 Rows are standardised by moments of rows learned before them, clipped at `CLIP` standard deviations,
 and put on the row grid, so that everything built on them is exact and bounded. What lies beyond the
 clip is not lost: it is returned as `beyond`, the logarithm of how far, which detectors add to the
-score; each further factor of ten is worth log(10) more, up to the end of the doubles.
+score; each further factor of ten is worth `ORDER` log(10) more, up to the end of the doubles.
 """
 
 from typing import NamedTuple

@@ -57,6 +57,7 @@ def test_a_flag_is_true_or_false_and_nothing_like_it(value: object) -> None:
     with pytest.raises(ValueError, match=re.escape(f"floor must be True or False, got {value!r}")):
         arguments.flag(floor=value)  # type: ignore[arg-type]
     assert arguments.flag(floor=False) is False
+    assert arguments.flag(label=np.True_) is True
 
 
 def test_an_integer_above_its_bound_is_refused() -> None:

@@ -122,6 +122,7 @@ def test_a_level_holds_the_moments_of_its_scores() -> None:
     for part in np.split(scores, [1, 10, 400]):
         level = level.after(part)
     assert level.mean == pytest.approx(scores.mean())
+    assert scores.var() <= level.variance < 1.2 * scores.var()
     assert level.above(2.0) == pytest.approx(level.mean + 2.0 * level.variance**0.5)
 
 

@@ -30,8 +30,9 @@ class StreamDAGMM(BlockDetector):
         Events between two steps of learning; until 5 times as many were learned, the next step
         comes after a fifth of what was learned.
     half_life
-        Events after which an event's weight in all statistics has halved; where the stream
-        drifts, what was learned before counts for a quarter; `inf` forgets nothing, drift or not.
+        Events after which an event's weight in all statistics has halved; where the stream drifts,
+        what scale and memory learned before counts for a quarter; `inf` forgets nothing, drift or
+        not.
     n_components
         Gaussians of the latent mixture.
     hidden
@@ -49,9 +50,9 @@ class StreamDAGMM(BlockDetector):
     faithful
         Whether to be the paper's DAGMM, made incremental: z_r = [||x - x'|| / ||x||, cosine],
         memberships by the estimation network with dropout, lambda_1 = 0.1, lambda_2 = 0.005,
-        Gaussian energy, no innovations, no trimming, no gate, no echo. Since that energy may fall
-        outside what was learned, values are held to their learned range, and the logarithm of how
-        far they lie outside is added.
+        Gaussian energy, networks without innovations, no trimming, no gate, no echo. Since that
+        energy may fall outside what was learned, values are held to their learned range, and the
+        logarithm of how far they lie outside is added.
     max_features
         Columns given out one by one; later features share a fixed number of hashed ones.
 
