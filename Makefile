@@ -88,7 +88,7 @@ tests-and-doctests: $(STAMP)
 
 bench-quality: $(STAMP)
 	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-quality DATA=folder" >&2; exit 2; }
-	.venv/bin/python -m tests.benchmarks.quality $(DATA)
+	.venv/bin/python -m tests.benchmarks.quality $(DATA) --family --picture tests/benchmarks/results/quality.svg
 
 # The same on streams that no setting was chosen by: made up, and outlier sets of bundled data.
 bench-synthetic: $(STAMP)
