@@ -90,7 +90,7 @@ bench-quality: $(STAMP)
 	@[ -n "$(DATA)" ] || { echo "DATA must name a folder of labelled streams, got none: make bench-quality DATA=folder" >&2; exit 2; }
 	.venv/bin/python -m tests.benchmarks.quality $(DATA) --family --picture tests/benchmarks/results/quality.svg
 
-# The same on streams that no setting was chosen by: made up, and outlier sets of bundled data.
+# The same on streams that need no folder: made up, and outlier sets of bundled data.
 bench-synthetic: $(STAMP)
 	.venv/bin/python -m tests.benchmarks.held_out
 

@@ -3,8 +3,8 @@
 The quality benchmark's streams and protocol, with one mechanism switched off at a time: by an
 argument of the constructor where there is one, else by a name of a module that is set to another
 value in this process for the while of a run. `SWITCHES` is all there is to change when the detector
-changes. One JSON line per stream, switch and seed; `--suite held-out` takes the streams that no
-setting was chosen by.
+changes. One JSON line per stream, switch and seed; `--suite held-out` takes those of
+`held_out`.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`make bench-synthetic`: the quality benchmark on streams that no setting was chosen by.
+"""`make bench-synthetic`: the quality benchmark on streams that need no folder.
 
 15 made up from a seed (`synthetic_streams`) and 7 outlier sets of bundled data (`bundled_sets`), by
 the protocol of `quality`, all rows of each. They need no folder of data. Resumable as that one is.
