@@ -26,6 +26,7 @@ from tests.connectors.kafka import member
 from tests.connectors.kafka.pulse import Pulse
 from tests.connectors.kafka.streams import (
     Topics,
+    differing,
     event,
     make_topics,
     names,
@@ -177,8 +178,10 @@ def verdict(broker: Broker, topics: Topics, partitions: int) -> dict[str, Any]:
         for topic in (topics.scored, topics.dead):
             got = rows(read(broker, topic, partition))
             count += len(got)
-            if got != expected[topic]:
-                wrong.append(f"{topic}-{partition}: {len(got)} rows, {len(expected[topic])}")
+            if first := differing(got, expected[topic]):
+                wrong.append(
+                    f"{topic}-{partition}: {len(got)} rows, {len(expected[topic])}: {first[0]}"
+                )
     return {"rows": count, "differences": wrong}
 
 

@@ -16,6 +16,7 @@ import enum
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, NamedTuple
@@ -57,6 +58,14 @@ class Rule(NamedTuple):
     how: How
 
 
+class _Asked:
+    """Of one connection: the requests whose answer must not go on, or must go on late."""
+
+    def __init__(self) -> None:
+        self.spoiled: set[bytes] = set()
+        self.late: dict[bytes, float] = {}
+
+
 class Proxy:
     """Passes everything on, but for what `fail` says."""
 
@@ -66,6 +75,7 @@ class Proxy:
         """Set once the rule has been applied."""
         self._target = target
         self._rule: Rule | None = None
+        self._late: tuple[Api, float] | None = None
         self._flowing = threading.Event()
         self._flowing.set()
         self._down = False
@@ -97,9 +107,13 @@ class Proxy:
         self.failed.clear()
         self._rule = Rule(api, when, how)
 
+    def hold(self, api: Api, late_s: float) -> None:
+        """Every answer to `api` comes late, and what waits behind it, until `heal`."""
+        self._late = (api, late_s)
+
     def heal(self) -> None:
         """Pass everything on again."""
-        self._down = False
+        self._down, self._late = False, None
         self._flowing.set()
 
     def _accept(self) -> None:
@@ -116,9 +130,9 @@ class Proxy:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._open |= {client, broker}
-            spoiled: set[bytes] = set()
-            self._start(client, broker, lambda frame, held=spoiled: self._request(frame, held))  # type: ignore[misc]
-            self._start(broker, client, lambda frame, held=spoiled: self._answer(frame, held))  # type: ignore[misc]
+            asked = _Asked()
+            self._start(client, broker, lambda frame, of=asked: self._request(frame, of))  # type: ignore[misc]
+            self._start(broker, client, lambda frame, of=asked: self._answer(frame, of))  # type: ignore[misc]
 
     def _start(
         self, source: socket.socket, target: socket.socket, passes: Callable[[bytes], bool]
@@ -136,25 +150,29 @@ class Proxy:
                     target.sendall(struct.pack(">i", len(frame)) + frame)
         self._cut(source, target)
 
-    def _request(self, frame: bytes, spoiled: set[bytes]) -> bool:
-        """Whether a request goes on to the broker; `spoiled` are those whose answer must not."""
+    def _request(self, frame: bytes, asked: _Asked) -> bool:
+        """Whether a request goes on to the broker."""
         api, correlation = struct.unpack(">h", frame[:2])[0], frame[4:8]
         with self._lock:
+            if self._late is not None and self._late[0] == api:
+                asked.late[correlation] = self._late[1]
             rule = self._rule
             if rule is None or rule.api != api:
                 return True
             if rule.when == "after":
-                spoiled.add(correlation)
+                asked.spoiled.add(correlation)
                 return True
             self._rule = None
         return self._fail(rule)
 
-    def _answer(self, frame: bytes, spoiled: set[bytes]) -> bool:
-        if frame[:4] not in spoiled:
+    def _answer(self, frame: bytes, asked: _Asked) -> bool:
+        correlation = frame[:4]
+        time.sleep(asked.late.pop(correlation, 0.0))
+        if correlation not in asked.spoiled:
             return True
         with self._lock:
             rule, self._rule = self._rule, None
-        spoiled.discard(frame[:4])
+        asked.spoiled.discard(correlation)
         return True if rule is None else self._fail(rule)
 
     def _fail(self, rule: Rule) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_END,
     Consumer,
     KafkaError,
     KafkaException,
@@ -77,8 +76,12 @@ class ConfluentReader(Asking):
         """Join the group at the next poll."""
 
         def assigned(consumer: Consumer, came: list[TopicPartition]) -> None:
-            # At the end nothing is fetched before the pause; `seek` says where to begin.
-            places = [TopicPartition(one.topic, one.partition, OFFSET_END) for one in came]
+            # At a number, wherever it is, for `seek` says where to begin: an end or a beginning
+            # librdkafka 2.16 asks for, and where the answer comes after `seek` it asks again, goes
+            # there half a second later, and passes over all between. Paused first, so that nothing
+            # is fetched, and after, as partitions that it did not know could not be.
+            places = [TopicPartition(one.topic, one.partition, 0) for one in came]
+            consumer.pause(places)
             consumer.incremental_assign(places)
             consumer.pause(places)
             listener.on_assigned(_places(came))

@@ -313,6 +313,29 @@ def test_records_of_many_requests_come_whole_and_in_order(
     assert [(r.value, tuple(r.headers)) for r in got] == [(r.value, r.headers) for r in sent]
 
 
+def test_nothing_is_passed_over_where_brokers_are_slow_to_say_where_a_log_ends(
+    broker: Broker, clients: Clients, group: str, place: Place, writer: Writer
+) -> None:
+    """Of an answer after `seek` librdkafka 2.16 makes another question, and then goes there."""
+    with broker.proxy() as proxy:
+        proxy.hold(Api.LIST_OFFSETS, late_s=0.3)
+        behind = type(clients)(Connection(proxy.bootstrap), TIMING, group=group)  # type: ignore[call-arg]
+        one = behind.reader()
+        one.subscribe([place.topic], noting := Noting())
+        put(writer, [record(place, 0)])
+        until(lambda: one.poll(20, 10) is not None and noting.came == [place])
+        begin(one, place)
+        got: list[Fetched] = []
+        sent, began_s = 1, time.monotonic()
+        while time.monotonic() < began_s + 3.0:
+            put(writer, [record(place, sent)])
+            sent += 1
+            got += one.poll(20, 1_000).get(place, [])
+        got += take(one, place, sent - len(got))
+        one.close(5_000)
+    assert [int(r.value or b"-1") for r in got] == [*range(sent)]
+
+
 def test_an_offset_that_the_log_never_had_is_told(reader: Reader, place: Place) -> None:
     begin(reader, place, 1_000)
     with pytest.raises(OutOfRange):
