@@ -50,6 +50,11 @@ def test_a_link_of_a_readme_leads_somewhere(page: Path, link: str) -> None:
     assert (page.parent / link).exists()
 
 
+def test_every_results_file_that_the_readme_names_is_there() -> None:
+    named = set(re.findall(r"tests/benchmarks/results/[\w.-]*\w", README.read_text()))
+    assert named and all((README.parent / path).exists() for path in named)
+
+
 @pytest.mark.parametrize("anchor", sorted(set(re.findall(r"\]\(#([^)]+)\)", README.read_text()))))
 def test_a_link_within_the_readme_leads_to_a_heading(anchor: str) -> None:
     headings = re.findall(r"^#+ (.+)$", README.read_text(), re.MULTILINE)

@@ -4,7 +4,7 @@ The quality benchmark's streams and protocol, with one mechanism switched off at
 argument of the constructor where there is one, else by a name of a module that is set to another
 value in this process for the while of a run. `SWITCHES` is all there is to change when the detector
 changes. One JSON line per stream, switch and seed; `--suite held-out` takes those of
-`held_out`.
+`held_out`, and has results of its own.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +22,16 @@ from scipy import stats
 from stream_dagmm import StreamDAGMM
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.dagmm_model import TERMS, DagmmModel
-from tests.benchmarks import held_out, quality, streams, tables
+from tests.benchmarks import held_out, kept, quality, streams, tables
 from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.peers import ours
 from tests.benchmarks.streams import Stream
 from tests.threads import threads
 
-RESULTS = Path(__file__).parent / "results" / "ablation.jsonl"
+RESULTS = {
+    "quality": kept.RESULTS / "ablation.jsonl",
+    "held-out": kept.RESULTS / "ablation_held_out.jsonl",
+}
 SEEDS = 3
 WHOLE = "everything"
 
@@ -81,25 +85,31 @@ SWITCHES: dict[str, Switch] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing, then print the table."""
+    """Run what is missing, then print and keep the table."""
     found = argparse.ArgumentParser(description=__doc__)
     found.add_argument("folder", type=Path, nargs="?", help="of the streams of the quality suite")
-    found.add_argument("--suite", choices=("quality", "held-out"), default="quality")
+    found.add_argument("--suite", choices=RESULTS, default="quality")
     found.add_argument("--streams", nargs="+", help="all unless named", metavar="NAME")
     found.add_argument("--switches", nargs="+", choices=SWITCHES, default=list(SWITCHES))
     found.add_argument("--seeds", type=int, default=SEEDS, help="0 up to one less than this")
     found.add_argument("--rows", type=int, default=streams.ROWS, help="of a stream; 0: all")
-    found.add_argument("--results", type=Path, default=RESULTS, help="file of JSON lines")
+    found.add_argument("--results", type=Path, help="file of JSON lines")
     given = found.parse_args(arguments)
-    if given.suite == "held-out":
-        given.rows, known = held_out.WHOLE, [n for names in held_out.GROUPS.values() for n in names]
-        chosen: Iterable[Stream] = held_out.every(given.streams)
-    else:
-        known = [plan.name for plan in streams.PLANS]
-        chosen = streams.every(given.folder, given.streams, given.rows) if given.folder else ()
+    given.results = given.results or RESULTS[given.suite]
+    known, chosen = of_suite(given)
     with threads(1):
         measure(given, chosen)
-    print(report(quality.read(given.results), given.rows, known))
+    text = report(quality.read(given.results), given.rows, known)
+    kept.keep(text, given.results.with_suffix(".md"), __file__, arguments)
+
+
+def of_suite(given: argparse.Namespace) -> tuple[list[str], Iterable[Stream]]:
+    """Names of all its streams, and those to run; none without a folder."""
+    if given.suite == "held-out":
+        given.rows, names = held_out.WHOLE, chain(*held_out.GROUPS.values())
+        return list(names), held_out.every(given.streams)
+    chosen = streams.every(given.folder, given.streams, given.rows) if given.folder else ()
+    return [plan.name for plan in streams.PLANS], chosen
 
 
 def measure(given: argparse.Namespace, chosen: Iterable[Stream]) -> None:

@@ -1,10 +1,11 @@
-"""The README's table of detectors: `python -m tests.benchmarks.detectors` prints it, as Markdown.
+"""The README's table of detectors: `python -m tests.benchmarks.detectors` prints and keeps it.
 
 Its figures are those that `stream-dagmm replay shuttle --label anomaly --detector NAME` prints:
 AUROC and average precision over the events from the 512th on, default arguments, one seed; beside
 them those of the same detector untrained, its networks, axes or pairs as they were drawn.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from stream_dagmm_connectors.detector_names import DETECTORS
@@ -12,6 +13,7 @@ from stream_dagmm_connectors.ends import open_ends
 from stream_dagmm_connectors.evaluation import Verdict
 from stream_dagmm_connectors.replay import compose
 from stream_dagmm_connectors.settings import DetectorName, ReplaySettings
+from tests.benchmarks import kept
 
 WHEN: dict[DetectorName, str] = {
     "dagmm": "the default: mixed or drifting streams, unknown shape, floods of equal anomalies",
@@ -38,13 +40,19 @@ def row(name: DetectorName, figures: str, untrained: str) -> str:
     return f"| `{DETECTORS[name]}()` | `{name}` | {WHEN[name]} | {figures} | {untrained} |"
 
 
-def main() -> None:
-    """Print the table, a row as soon as it is known."""
-    print(HEAD)
-    for name in WHEN:
-        figures = said(verdict(name, {}))
-        untrained = said(verdict(name, UNTRAINED[name])) if name in UNTRAINED else ""
-        print(row(name, figures, untrained), flush=True)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print and keep the table."""
+    found = kept.parser(__doc__, __file__)
+    found.add_argument("--detectors", nargs="+", choices=WHEN, default=list(WHEN))
+    given = found.parse_args(arguments)
+    rows = [measured(name) for name in given.detectors]
+    kept.keep("\n".join([HEAD, *rows]), given.table, __file__, arguments)
+
+
+def measured(name: DetectorName) -> str:
+    """The line of a detector."""
+    untrained = said(verdict(name, UNTRAINED[name])) if name in UNTRAINED else ""
+    return row(name, said(verdict(name, {})), untrained)
 
 
 def said(found: Verdict) -> str:

@@ -6,7 +6,7 @@ median of 5 streams counts. False signals are of streams that are exchangeable, 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from scipy import signal
 
 from stream_dagmm import calibration
 from stream_dagmm.arithmetic import Floats
+from tests.benchmarks import kept
 from tests.benchmarks.tables import markdown
 
 STREAMS, BEFORE, AFTER, LONG = 5, 5_000, 8_000, 100_000
@@ -22,6 +23,7 @@ STREAMS, BEFORE, AFTER, LONG = 5, 5_000, 8_000, 100_000
 Random = np.random.Generator
 Signals = npt.NDArray[np.int64]
 """The events at which a change was told."""
+Method = Callable[[Floats], Signals]
 
 
 def autoregressive(share: float) -> Callable[[Random, int], Floats]:
@@ -54,7 +56,7 @@ CHANGES: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
-def ours(patience: float) -> Callable[[Floats], Signals]:
+def ours(patience: float) -> Method:
     """Signals by p-values, with the past forgotten after each."""
 
     def signals(scores: Floats) -> Signals:
@@ -68,7 +70,7 @@ def ours(patience: float) -> Callable[[Floats], Signals]:
     return signals
 
 
-def of_river(make: Callable[[], rivers.ADWIN | rivers.PageHinkley]) -> Callable[[Floats], Signals]:
+def of_river(make: Callable[[], rivers.ADWIN | rivers.PageHinkley]) -> Method:
     """Signals of one of River's, by the scores."""
 
     def signals(scores: Floats) -> Signals:
@@ -87,7 +89,7 @@ def adwin_of_p(scores: Floats) -> Signals:
     return of_river(rivers.ADWIN)(p)
 
 
-METHODS: dict[str, Callable[[Floats], Signals]] = {
+METHODS: dict[str, Method] = {
     "ADWIN": of_river(rivers.ADWIN),
     "Page-Hinkley": of_river(rivers.PageHinkley),
     "ADWIN of p-values": adwin_of_p,
@@ -97,24 +99,33 @@ METHODS: dict[str, Callable[[Floats], Signals]] = {
 }
 
 
-def main() -> None:
-    """Print both tables."""
-    print(f"False signals in {LONG:,} events\n")
-    rows = [[law, *(f"{wrong(law, m):.0f}" for m in METHODS.values())] for law in LAWS]
-    rows.append(["µs/event", *(f"{cost(m):.2f}" for m in METHODS.values())])
-    print(markdown(("scores", *METHODS), rows), end="\n\n")
-    print("Events until the change is told (never: none of 8,000)\n")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print and keep the tables."""
+    parser = kept.parser(__doc__, __file__)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    given = parser.parse_args(arguments)
+    methods = {name: METHODS[name] for name in given.methods}
+    kept.keep("\n\n".join(parts(methods)), given.table, __file__, arguments)
+
+
+def parts(methods: Mapping[str, Method]) -> Iterator[str]:
+    """Titles and tables."""
+    yield f"False signals in {LONG:,} events"
+    rows = [[law, *(f"{wrong(law, m)}" for m in methods.values())] for law in LAWS]
+    rows.append(["µs/event", *(f"{cost(m):.2f}" for m in methods.values())])
+    yield markdown(("scores", *methods), rows)
+    yield f"Events until the change is told (never: none of {AFTER:,})"
     for law in ("normal", "lognormal", "1 % far off"):
-        rows = [[f"{law} {c}", *(delay(law, c, m) for m in METHODS.values())] for c in CHANGES]
-        print(markdown(("change", *METHODS), rows), end="\n\n")
+        rows = [[f"{law} {c}", *(delay(law, c, m) for m in methods.values())] for c in CHANGES]
+        yield markdown(("change", *methods), rows)
 
 
-def wrong(law: str, method: Callable[[Floats], Signals]) -> float:
+def wrong(law: str, method: Method) -> int:
     """Signals where nothing changes."""
-    return float(len(method(LAWS[law](np.random.default_rng(1), LONG))))
+    return len(method(LAWS[law](np.random.default_rng(1), LONG)))
 
 
-def delay(law: str, change: str, method: Callable[[Floats], Signals]) -> str:
+def delay(law: str, change: str, method: Method) -> str:
     """Median events from a change to the first signal after it."""
     found = []
     for seed in range(STREAMS):
@@ -125,7 +136,7 @@ def delay(law: str, change: str, method: Callable[[Floats], Signals]) -> str:
     return f"{median:,.0f}" if np.isfinite(median := float(np.median(found))) else "never"
 
 
-def cost(method: Callable[[Floats], Signals]) -> float:
+def cost(method: Method) -> float:
     """Microseconds per event; of ours the p-values are the most, a `Drift` alone takes a sixth."""
     scores = np.random.default_rng(3).normal(size=LONG // 5)
     before = time.process_time()

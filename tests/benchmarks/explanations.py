@@ -8,8 +8,7 @@ contributions agree with an occlusion that knows nothing of their way (each feat
 by values of learned rows, the mean fall of the score); and how far their sum is from the score.
 """
 
-import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +18,23 @@ from scipy import stats
 
 from stream_dagmm import StreamDAGMM
 from stream_dagmm.arithmetic import Floats
-from tests.benchmarks import streams
+from tests.benchmarks import kept, streams
 from tests.benchmarks.tables import markdown
 from tests.threads import threads
 
 STREAMS = ("shuttle", "kdd_shuffled", "machine-1-6", "machine-2-7")
 DEVIATIONS, OTHERS, NEXT, RISE = 6.0, 16, 100, 1.0
+HEAD = (
+    "stream",
+    "cases",
+    "ranks first",
+    "of those that rose",
+    "among first 3",
+    "occlusion's first",
+    "first of both",
+    "Spearman",
+    "sum off by",
+)
 
 Event = dict[str, Any]
 
@@ -48,25 +58,24 @@ class Case(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print one row per stream, and the features that are named worst."""
-    found = argparse.ArgumentParser(description=__doc__)
+    """Print and keep one row per stream, and the features that are named worst."""
+    found = kept.parser(__doc__, __file__)
     found.add_argument("folder", type=Path, help="of the streams")
     found.add_argument("--streams", nargs="+", default=STREAMS, metavar="NAME")
     found.add_argument("--rows", type=int, default=10, help="ordinary rows for each feature")
     given = found.parse_args(arguments)
-    rows: list[list[str]] = []
-    notes: list[str] = []
-    everything: list[Case] = []
     with threads(1):
-        for stream in streams.every(given.folder, list(given.streams), streams.ROWS):
-            of_stream = list(cases(stream, given.rows))
-            rows.append([stream.name, *summary(of_stream)])
-            everything += of_stream
-            notes.append(f"- {stream.name}: {worst(of_stream)}")
-    rows.append(["all", *summary(everything)])
-    head = ("stream", "cases", "ranks first", "of those that rose", "among first 3")
-    print(markdown((*head, "occlusion's first", "first of both", "Spearman", "sum off by"), rows))
-    print("\nNamed first least often:\n" + "\n".join(notes))
+        chosen = streams.every(given.folder, list(given.streams), streams.ROWS)
+        by_stream = {stream.name: list(cases(stream, given.rows)) for stream in chosen}
+    kept.keep(report(by_stream), given.table, __file__, arguments)
+
+
+def report(found: Mapping[str, Sequence[Case]]) -> str:
+    """The table of the cases of all streams, and notes below it."""
+    everything = {"all": [case for own in found.values() for case in own]}
+    rows = [[name, *summary(own)] for name, own in {**found, **everything}.items()]
+    notes = [f"- {name}: {worst(own)}" for name, own in found.items()]
+    return "\n".join([markdown(HEAD, rows), "\nNamed first least often:\n", *notes])
 
 
 def cases(stream: streams.Stream, rows: int) -> Iterator[Case]:

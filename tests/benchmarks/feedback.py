@@ -7,7 +7,6 @@ second half's highest scores (as many as it has anomalies) that are anomalies. M
 because one more row that teaches leads to other draws, whose chance outweighs ten judgements.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,32 +15,35 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm import StreamDAGMM
 from stream_dagmm.arithmetic import Floats
-from tests.benchmarks import streams
+from tests.benchmarks import kept, streams
 from tests.benchmarks.streams import Stream
 from tests.benchmarks.tables import markdown
 from tests.threads import threads
 
 JUDGEMENTS = 10
 SEEDS = 5
+HEAD = ("stream", "AUROC", "judged", "AP", "judged", "precision", "judged")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print one row per stream, and their means."""
-    found = argparse.ArgumentParser(description=__doc__)
+    """Print and keep one row per stream, and their means."""
+    found = kept.parser(__doc__, __file__)
     found.add_argument("folder", type=Path, help="of the streams")
     found.add_argument("--streams", nargs="+", metavar="NAME", help="all unless named")
     found.add_argument("--seeds", type=int, default=SEEDS, help="0 up to one less than this")
     given = found.parse_args(arguments)
-    names, figures = [], []
     with threads(1):
-        for stream in streams.every(given.folder, given.streams, streams.ROWS):
-            per_seed = [compared(stream, seed) for seed in range(given.seeds)]
-            if None not in per_seed:
-                names.append(stream.name)
-                figures.append(np.mean(np.array(per_seed, dtype=np.float64), axis=0))
-    table = [[name, *map(shown, row)] for name, row in zip(names, figures, strict=True)]
-    table.append(["mean", *map(shown, np.mean(figures, axis=0))])
-    print(markdown(["stream", "AUROC", "judged", "AP", "judged", "precision", "judged"], table))
+        chosen = streams.every(given.folder, given.streams, streams.ROWS)
+        figures = {s.name: row for s in chosen if (row := means(s, given.seeds)) is not None}
+    figures["mean"] = np.mean(list(figures.values()), axis=0)
+    rows = [[name, *map(shown, row)] for name, row in figures.items()]
+    kept.keep(markdown(HEAD, rows), given.table, __file__, arguments)
+
+
+def means(stream: Stream, seeds: int) -> Floats | None:
+    """What `compared` finds, over the seeds."""
+    found = [compared(stream, seed) for seed in range(seeds)]
+    return None if None in found else np.mean(np.array(found, dtype=np.float64), axis=0)
 
 
 def shown(figure: float) -> str:

@@ -6,12 +6,11 @@ the protocol of `quality`, all rows of each. They need no folder of data. Resuma
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 
-from tests.benchmarks import bundled_sets, quality, synthetic_streams
+from tests.benchmarks import bundled_sets, kept, quality, synthetic_streams
 from tests.benchmarks.streams import Stream
 
-RESULTS = Path(__file__).parent / "results" / "held_out.jsonl"
+RESULTS = kept.RESULTS / "held_out.jsonl"
 METHODS = [
     "StreamDAGMM",
     "GaussianMixture(1)",
@@ -29,7 +28,7 @@ GROUPS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing, then print the tables of both groups."""
+    """Run what is missing, then print and keep the tables of both groups."""
     options = quality.parser(__doc__, RESULTS)
     options.add_argument("--tables", action="store_true", help="of what there is; run nothing")
     options.set_defaults(methods=METHODS, seeds=SEEDS, rows=WHOLE)
@@ -37,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given.tables:
         quality.measure(given, every(given.streams))
     lines = quality.read(given.results)
-    for title, names in GROUPS.items():
-        print(f"## {title}\n\n{quality.report(lines, WHOLE, names)}\n")
+    parts = [f"## {title}\n\n{quality.report(lines, WHOLE, n)}" for title, n in GROUPS.items()]
+    kept.keep("\n\n".join(parts), given.results.with_suffix(".md"), __file__, arguments)
 
 
 def every(names: Sequence[str] | None = None) -> Iterator[Stream]:

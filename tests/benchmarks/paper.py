@@ -18,13 +18,13 @@ import numpy as np
 
 from stream_dagmm import GaussianMixture, StreamDAGMM
 from stream_dagmm.arithmetic import Floats
-from tests.benchmarks import blocks, quality, streams
+from tests.benchmarks import blocks, kept, quality, streams
 from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.streams import Bools, Stream
 from tests.benchmarks.tables import markdown
 from tests.threads import threads
 
-RESULTS = Path(__file__).parent / "results" / "paper.jsonl"
+RESULTS = kept.RESULTS / "paper.jsonl"
 SEEDS = 3
 FIGURES = ("precision", "recall", "f1")
 
@@ -123,7 +123,7 @@ MODULES = {"Mahalanobis": "detectors/gaussian_mixture", "PCA residual": ""}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing, then print the table."""
+    """Run what is missing, then print and keep the table."""
     found = argparse.ArgumentParser(description=__doc__)
     found.add_argument("folder", type=Path, nargs="?", help="of the sets; without: table only")
     found.add_argument("--sets", nargs="+", choices=PLANS, default=list(PLANS))
@@ -134,7 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.folder is not None:
         with threads(1):
             measure(given)
-    print(report(quality.read(given.results)))
+    text = report(quality.read(given.results))
+    kept.keep(text, given.results.with_suffix(".md"), __file__, arguments)
 
 
 def measure(given: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 Cold start, no labels, each event scored before it is learned; the scores from the 512th event on
 count (from the 64th where a stream has under 3,000). One JSON line per stream, method and seed goes
 to the results as the run ends; what has its line already is not run again, so an interrupted run
-goes on where it was. At the end the tables of all lines are printed, in Markdown.
+goes on where it was. At the end the tables of all lines are printed and kept, in Markdown.
 """
 
 import argparse
@@ -19,19 +19,19 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm.arithmetic import Floats
-from tests.benchmarks import findings, picture, streams, tables
+from tests.benchmarks import findings, kept, picture, streams, tables
 from tests.benchmarks.fingerprints import code, commit
 from tests.benchmarks.peers import FAMILY, METHODS, SLOW_ROWS, Method, Scored
 from tests.benchmarks.streams import Bools, Stream
 from tests.threads import threads
 
-RESULTS = Path(__file__).parent / "results" / "quality.jsonl"
+RESULTS = kept.RESULTS / "quality.jsonl"
 SEEDS = 5
 WINDOW, LEAST_OF_A_CLASS = 1_000, 5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing, then print the tables."""
+    """Run what is missing, then print and keep the tables."""
     options = parser(__doc__, RESULTS)
     options.add_argument("folder", type=Path, nargs="?", help="of streams; without: tables only")
     options.add_argument("--rows", type=int, default=streams.ROWS, help="of a stream; 0: all")
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.folder is not None:
         measure(given, streams.every(given.folder, given.streams, given.rows))
     lines, known = read(given.results), [plan.name for plan in streams.PLANS]
-    print(report(lines, given.rows, known))
+    text = report(lines, given.rows, known)
+    kept.keep(text, given.results.with_suffix(".md"), __file__, arguments)
     if given.picture is not None:
         found, names = of_newest(lines, given.rows, known)
         given.picture.write_text(picture.svg(found, names, "StreamDAGMM"))

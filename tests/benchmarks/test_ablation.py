@@ -65,3 +65,4 @@ def test_the_whole_and_what_is_chosen_are_run_once_and_compared(
     assert [line["method"] for line in quality.read(results)] == [WHOLE, "gate", "training"]
     shown = capsys.readouterr().out
     assert "| - training | 1 |" in shown
+    assert shown.endswith(results.with_suffix(".md").read_text().partition("\n\n")[2])

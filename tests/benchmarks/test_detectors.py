@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from stream_dagmm_connectors.detector_names import DETECTORS
-from tests.benchmarks.detectors import HEAD, UNTRAINED, WHEN, row
+from tests.benchmarks.detectors import HEAD, UNTRAINED, WHEN, main, row
 
 FORM = r"0\.\d{3} / 0\.\d{3}"
 README = Path(__file__).parents[2] / "README.md"
@@ -30,3 +30,12 @@ def test_in_the_readme_each_of_the_family_beats_its_untrained_self() -> None:
 
 def test_every_detector_has_a_row() -> None:
     assert WHEN.keys() == DETECTORS.keys()
+
+
+def test_the_command_keeps_the_rows_that_are_asked_for(tmp_path: Path) -> None:
+    table = tmp_path / "detectors.md"
+    main(["--detectors", "gaussian-mixture", "--table", str(table)])
+    (line,) = table.read_text().split(HEAD + "\n")[1].splitlines()
+    figures = line.removesuffix(" |").split(" | ")[-2]
+    assert re.fullmatch(FORM, figures)
+    assert line == row("gaussian-mixture", figures, "")

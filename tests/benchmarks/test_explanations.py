@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 
 from stream_dagmm import StreamDAGMM
 from tests.benchmarks import explanations
@@ -42,10 +41,10 @@ def test_texts_and_constants_are_not_moved() -> None:
     assert deviations(table) == {"x": 1.0}
 
 
-def test_the_command_prints_a_row_for_each_stream_and_for_all(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_keeps_a_row_for_each_stream_and_for_all(tmp_path: Path) -> None:
     written(tmp_path, "shuttle", 300)
-    explanations.main([str(tmp_path), "--streams", "shuttle", "--rows", "1"])
-    shown = capsys.readouterr().out
-    assert "| shuttle | 2 |" in shown and "| all | 2 |" in shown
+    table = tmp_path / "explanations.md"
+    chosen = ["--streams", "shuttle", "--rows", "1", "--table", str(table)]
+    explanations.main([str(tmp_path), *chosen])
+    kept = table.read_text()
+    assert "| shuttle | 2 |" in kept and "| all | 2 |" in kept and "\n- shuttle: " in kept

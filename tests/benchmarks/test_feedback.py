@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 
 from tests.benchmarks import feedback
 from tests.benchmarks.folder import written
@@ -38,9 +37,11 @@ def test_the_highest_are_taken_from_the_first_counted_event_on() -> None:
     assert feedback.highest(np.array([99.0, 1.0, 3.0, 2.0]), 1) == [2, 3, 1]
 
 
-def test_the_command_prints_a_row_for_each_stream_and_the_mean(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_keeps_a_row_for_each_stream_and_the_mean(tmp_path: Path) -> None:
     written(tmp_path, "shuttle", 300)
-    feedback.main([str(tmp_path), "--streams", "shuttle", "--seeds", "1"])
-    assert "| mean |" in capsys.readouterr().out
+    table = tmp_path / "feedback.md"
+    chosen = ["--streams", "shuttle", "--seeds", "1", "--table", str(table)]
+    feedback.main([str(tmp_path), *chosen])
+    head, rows = table.read_text().split("\n\n")
+    assert head.startswith("`python -m tests.benchmarks.feedback DATA --streams shuttle")
+    assert [row.split(" | ")[0] for row in rows.splitlines()[2:]] == ["| shuttle", "| mean"]

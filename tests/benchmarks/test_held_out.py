@@ -52,6 +52,8 @@ def test_both_groups_are_measured_once_and_shown(
     for _ in range(2):
         held_out.main([*chosen, "--seeds", "1", "--results", str(results)])
     assert [line["stream"] for line in quality.read(results)] == ["leak", "wine"]
-    assert "| wine |" in capsys.readouterr().out.split("## Bundled sets")[1]
+    shown = capsys.readouterr().out
+    assert "| wine |" in shown.split("## Bundled sets")[1]
+    assert shown.endswith(results.with_suffix(".md").read_text().partition("\n\n")[2])
     held_out.main(["--tables", "--results", str(tmp_path / "none.jsonl")])
     assert capsys.readouterr().out.count("no results yet") == 2

@@ -60,3 +60,4 @@ def test_each_run_is_kept_once_and_the_table_has_it_beside_the_published(
     shown = capsys.readouterr().out
     assert "| Thyroid | DAGMM as published |  | 0.4766 | 0.4834 | 0.4782 |" in shown
     assert "|  | faithful (1) | 50 |" in shown
+    assert shown.endswith(results.with_suffix(".md").read_text().partition("\n\n")[2])

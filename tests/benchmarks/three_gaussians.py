@@ -13,29 +13,30 @@ course of the stream. Judged at the end, on 2,000 unseen events of the Gaussians
 The oracles see all events of the stream at once; of moving Gaussians they see all places as one.
 """
 
-import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 from stream_dagmm import mixture
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.mixture import Mixture
+from tests.benchmarks import kept
 from tests.benchmarks.clusterers import COMPONENTS, METHODS, WITHIN, Answer, Labels
 from tests.benchmarks.pictures import Picture, drawn
+from tests.benchmarks.tables import markdown
 from tests.threads import threads
 
 EVENTS, UNSEEN, SEEDS = 20_000, 2_000, 3
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 WAY = 10.0
-FIGURE = Path(__file__).parent / "results" / "three-gaussians.svg"
+FIGURE = kept.RESULTS / "three-gaussians.svg"
+WORLDS = {f"{d}-D, {'moving' if m else 'at rest'}": (d, m) for d in (2, 8) for m in (False, True)}
 
 
 class World(NamedTuple):
@@ -116,27 +117,27 @@ def matched_error(means: Floats, centres: Floats) -> float:
     return float(found.mean())
 
 
-def main() -> None:
-    """Print the table, and draw the two-dimensional worlds of the first seed."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print and keep the table, and draw the two-dimensional worlds of the first seed."""
+    parser = kept.parser(__doc__, __file__)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--figure", type=Path, default=FIGURE)
-    given = parser.parse_args()
-    worlds = {
-        f"{d}-D, {'moving' if m else 'at rest'}": (d, m) for d in (2, 8) for m in (False, True)
-    }
-    pictures: list[Picture] = []
-    results: dict[str, list[str]] = {name: [] for name in METHODS}
+    given = parser.parse_args(arguments)
     with threads(1):
-        for title, (dimensions, moving) in worlds.items():
-            for name, row in results.items():
-                found = [measured(name, dimensions, moving, seed) for seed in range(given.seeds)]
-                row.append(_words([figures for figures, _ in found]))
-                if dimensions == 2:
-                    pictures.append(found[0][1]._replace(title=f"{name}, {title}"))
-    Console(width=150).print(_table(list(worlds), results, given.seeds))
-    given.figure.write_text(drawn(pictures, len(METHODS)))
-    print(f"figure in {given.figure}")
+        results = {name: everywhere(name, given.seeds) for name in given.methods}
+    head = (f"error / KL / ARI, mean of {given.seeds} seeds", *WORLDS)
+    rows = [[name, *map(_words, found.values())] for name, found in results.items()]
+    kept.keep(markdown(head, rows), given.table, __file__, arguments)
+    given.figure.write_text(drawn(_pictures(results), len(results)))
+
+
+def everywhere(name: str, seeds: int) -> dict[str, list[tuple[Figures, Picture]]]:
+    """A method in all worlds, by seed."""
+    return {
+        title: [measured(name, *world, seed) for seed in range(seeds)]
+        for title, world in WORLDS.items()
+    }
 
 
 def measured(name: str, dimensions: int, moving: bool, seed: int) -> tuple[Figures, Picture]:
@@ -151,22 +152,19 @@ def measured(name: str, dimensions: int, moving: bool, seed: int) -> tuple[Figur
     return judged(answer, unseen, kinds, true), picture
 
 
-def _words(found: list[Figures]) -> str:
-    error, divergence, rand = np.mean(np.array(found), axis=0)
-    middle = "    -" if math.isnan(divergence) else f"{divergence:5.2f}"
-    return f"{error:5.2f} {middle} {rand:5.2f}"
+def _words(found: list[tuple[Figures, Picture]]) -> str:
+    means = np.mean([figures for figures, _ in found], axis=0)
+    return " / ".join("-" if math.isnan(value) else f"{value:.2f}" for value in means)
 
 
-def _table(worlds: list[str], results: dict[str, list[str]], seeds: int) -> Table:
-    table = Table(
-        title=f"Three Gaussians, {EVENTS:,} events, mean of {seeds} seeds: error, KL, ARI"
-    )
-    table.add_column("")
-    for world in worlds:
-        table.add_column(world, justify="right")
-    for name, row in results.items():
-        table.add_row(name, *row)
-    return table
+def _pictures(results: dict[str, dict[str, list[tuple[Figures, Picture]]]]) -> list[Picture]:
+    """Of the worlds that lie in the plane, world by world."""
+    return [
+        found[title][0][1]._replace(title=f"{name}, {title}")
+        for title, (dimensions, _) in WORLDS.items()
+        for name, found in results.items()
+        if dimensions == 2
+    ]
 
 
 if __name__ == "__main__":
