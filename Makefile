@@ -63,9 +63,11 @@ bench-speed: $(STAMP)
 bench-detectors: $(STAMP)
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.detectors
 
-# How soon a change of scores is told, beside River's ADWIN and Page-Hinkley, and how often wrongly.
+# How soon a change of scores is told, beside River's ADWIN and Page-Hinkley, and how often wrongly; whether
+# a new normal goes on being an alarm, beside River's filters.
 bench-drift: $(STAMP)
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.drift
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.new_normal
 
 test: check
 

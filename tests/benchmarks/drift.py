@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.drift`: how soon a change of scores is told, and how often wrongly.
 
 Ours reads p-values of the scores (`calibration`), River's ADWIN and Page-Hinkley the scores
-themselves, and ADWIN once more the same p-values. After 5,000 events each change is for good; the
+themselves, and ADWIN once more the same p-values. After 20,000 events each change is for good; the
 median of 5 streams counts. False signals are of streams that are exchangeable, or wander (AR).
 """
 
@@ -18,7 +18,7 @@ from stream_dagmm.arithmetic import Floats
 from tests.benchmarks import kept
 from tests.benchmarks.tables import markdown
 
-STREAMS, BEFORE, AFTER, LONG = 5, 5_000, 8_000, 100_000
+STREAMS, BEFORE, AFTER, LONG = 5, 20_000, 8_000, 100_000
 
 Random = np.random.Generator
 Signals = npt.NDArray[np.int64]

@@ -10,6 +10,7 @@ from tests.benchmarks.kept import RESULTS, command, keep, parser
 TABLES = (
     "detectors",
     "drift",
+    "new_normal",
     "three_gaussians",
     "explanations",
     "feedback",
