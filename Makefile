@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: install demo test check lint types floors tests-and-doctests bench-speed bench-quality constraints clean
 .PHONY: bench-feedback bench-detectors bench-synthetic bench-explanations bench-paper bench-ablation bench-gaussians
-.PHONY: bench-detection bench-full-length bench-drift needs-data
+.PHONY: bench-detection bench-full-length bench-drift bench-clusters needs-data
 .PHONY: broker broker-stop chaos demo-kafka bench-kafka
 
 # The first interpreter that is new enough; say PYTHON=... to choose another.
@@ -94,11 +94,12 @@ tests-and-doctests: $(STAMP)
 	cat .venv/kafka-tests.log; exit $$((others > against ? others : against))
 
 # All tables of how well anomalies are found, each into tests/benchmarks/results/ below the command that
-# made it: the short ones first (five minutes), then those that go on where they were when run again.
-# About an hour and a half in all on one quiet core; it takes the environments of the peers from the registry.
+# made it: the short ones first (eight minutes), then those that go on where they were when run again.
+# About two hours in all on one quiet core; the first run makes an environment of its own for PySAD.
 bench-detection: export OMP_NUM_THREADS := 1
 bench-detection: needs-data $(STAMP)
-	$(MAKE) -j1 bench-detectors bench-drift bench-gaussians bench-explanations bench-feedback bench-synthetic
+	$(MAKE) -j1 bench-detectors bench-drift bench-gaussians bench-clusters
+	$(MAKE) -j1 bench-explanations bench-feedback bench-synthetic
 	$(MAKE) -j1 bench-paper SEEDS=20
 	$(MAKE) -j1 bench-ablation bench-full-length bench-quality
 
@@ -140,6 +141,11 @@ bench-feedback: needs-data $(STAMP)
 # How well three Gaussians, at rest and moving, are recovered; a table and a figure.
 bench-gaussians: $(STAMP)
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.three_gaussians
+
+# How well clusters are found on digits, and what keeps the GMVAE's from falling into one.
+bench-clusters: $(STAMP)
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.digits
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.benchmarks.collapse
 
 # A real Kafka on 127.0.0.1:9092 (PORT=... for another); it needs Java 17 and Maven.
 broker: $(STAMP)

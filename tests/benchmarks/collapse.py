@@ -11,15 +11,18 @@ Beside them minus the bound, in nats, of events not seen, with nothing annealed 
 is lower after a collapse, the collapse is no accident of the training but what the bound asks for.
 """
 
+import argparse
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from stream_dagmm import StreamGMVAE, likelihood, mixture_prior
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.gmvae_model import GmvaeModel
 from stream_dagmm.likelihood import Law
+from tests.benchmarks import kept
+from tests.benchmarks.tables import markdown
 from tests.threads import threads
 
 CLUSTERS, SEEDS, EVENTS = 5, 5, 60_000
@@ -91,23 +94,27 @@ def minus_bound(detector: StreamGMVAE, height: float) -> float:
     return float(torch.stack(list(terms)).sum(dim=0).mean()) + constant
 
 
-def main() -> None:
-    """Print the table, smallest and largest of the seeds."""
-    table = Table(title=f"{EVENTS:,} events of five clusters, {SEEDS} seeds, log 5 = 1.61")
-    for name in ("likelihood", "height", "remedy", *MEASURES):
-        table.add_column(name)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print and keep the table, smallest and largest of the seeds."""
+    parser = kept.parser(__doc__, __file__)
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    given = parser.parse_args(arguments)
     with threads(1):
-        for law, height in STREAMS:
-            for remedy in REMEDIES:
-                table.add_row(law, f"{height:.0f}", remedy, *spans(law, height, remedy))
-    Console().print(table)
+        rows = [
+            [f"{law}, {height:.0f} high, {remedy}", *spans(law, height, remedy, given)]
+            for law, height in STREAMS
+            for remedy in REMEDIES
+        ]
+    head = (f"{given.events:,} events, {given.seeds} seeds, log 5 = 1.61", *MEASURES)
+    kept.keep(markdown(head, rows), given.table, __file__, arguments)
 
 
-def spans(law: Law, height: float, remedy: str) -> list[str]:
+def spans(law: Law, height: float, remedy: str, given: argparse.Namespace) -> list[str]:
     """Smallest and largest of the seeds, of each measure."""
     found = []
-    for seed in range(SEEDS):
-        detector = learned(law, height, remedy, EVENTS, seed)
+    for seed in range(given.seeds):
+        detector = learned(law, height, remedy, given.events, seed)
         found.append([*measures(detector), minus_bound(detector, height)])
     low, high = np.min(found, axis=0), np.max(found, axis=0)
     return [f"{abs(one):.2f} to {other:.2f}" for one, other in zip(low, high, strict=True)]

@@ -9,15 +9,12 @@ Our detectors standardise every pixel by its own past, which makes rare pixels l
 GaussianMixture stand there twice: on the pixels, and on what our detectors see of them.
 """
 
-import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
@@ -27,6 +24,8 @@ from stream_dagmm import StreamGLGAE, StreamGMVAE, StreamVAE, scaling
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.latent import latent_many
 from stream_dagmm.likelihood import Law
+from tests.benchmarks import kept
+from tests.benchmarks.tables import markdown
 from tests.threads import threads
 
 EPOCHS, SEEDS, CLASSES = 40, 5, 10
@@ -127,23 +126,24 @@ METHODS: dict[str, Method] = {
 }
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print and keep the table."""
+    parser = kept.parser(__doc__, __file__)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seeds", type=int, default=SEEDS)
-    given = parser.parse_args()
-    images, classes = load_digits(return_X_y=True)
-    table = Table(title=f"Digits: {given.epochs} epochs, {given.seeds} seeds")
-    for name in ("", "accuracy", "lowest", "highest"):
-        table.add_column(name, justify="right" if name else "left")
+    given = parser.parse_args(arguments)
     with threads(1):
-        for name, method in METHODS.items():
-            found = [
-                accuracy(method(images, seed, given.epochs), classes) for seed in range(given.seeds)
-            ]
-            table.add_row(name, *(f"{f(found):.3f}" for f in (np.mean, np.min, np.max)))
-    Console().print(table)
+        rows = [row(name, given.seeds, given.epochs) for name in given.methods]
+    head = (f"{given.epochs} epochs, {given.seeds} seeds", "accuracy", "lowest", "highest")
+    kept.keep(markdown(head, rows), given.table, __file__, arguments)
+
+
+def row(name: str, seeds: int, epochs: int) -> list[str]:
+    """Mean, smallest and largest accuracy of a method over the seeds."""
+    images, classes = load_digits(return_X_y=True)
+    found = [accuracy(METHODS[name](images, seed, epochs), classes) for seed in range(seeds)]
+    return [name, *(f"{f(found):.3f}" for f in (np.mean, np.min, np.max))]
 
 
 if __name__ == "__main__":

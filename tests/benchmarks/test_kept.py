@@ -12,6 +12,8 @@ TABLES = (
     "drift",
     "new_normal",
     "three_gaussians",
+    "digits",
+    "collapse",
     "explanations",
     "feedback",
     "held_out",
