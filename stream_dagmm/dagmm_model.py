@@ -240,7 +240,9 @@ class DagmmModel(NamedTuple):
             return after._replace(reach=self.reach.learned(rows))._deepened(own, codes)
         moved = self.joint.moved(*scaling.carried(side_of(self.scale, 0), side_of(scale, 0)))
         taught = interleaved(own, new)
-        return after._replace(joint=moved.learned(own), echo=heard)._deepened(taught, codes)
+        random = buffers.generator(self.design.seed, age, 4)
+        joint = moved.learned(own, after._remembered_columns(), random)
+        return after._replace(joint=joint, echo=heard)._deepened(taught, codes)
 
     def _passed(self, rows: Floats, contexts: Floats) -> tuple[Bools, Gate]:
         """Strange is what the networks cannot reconstruct or, at half the weight, what is far:

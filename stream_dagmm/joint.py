@@ -1,10 +1,11 @@
 """Joint structure: whether an event's columns agree with each other, each given all others.
 
-One exponentially weighted Gaussian over the standardised columns says what every column should be,
-given the rest of the event. The mean surprise at the columns (minus a log pseudo-likelihood: Besag
-1975, here of Student-t tails) notices what no distance does: values that are each usual and never
-come together. It speaks only where it is unusually high for the stream itself, and the louder the
-more the columns tell of each other: on streams without joint structure it is silent.
+Two exponentially weighted mixtures over the standardised columns, of one Gaussian and of several,
+say what every column should be, given the rest of the event (`conditionals`). The mean surprise at
+the columns notices what no distance does: values that are each usual and never come together. Each
+mixture is asked, before it learns an event, how many nats the others tell of a column: the one that
+is told more speaks, as loud as that, and only where it is more surprised than it usually is. So on
+streams without joint structure both are silent.
 """
 
 import math
@@ -14,21 +15,16 @@ import numpy as np
 import torch
 
 from stream_dagmm import mixture
-from stream_dagmm.arithmetic import Floats, on_column_grid
+from stream_dagmm.arithmetic import Floats
+from stream_dagmm.conditionals import Conditionals, components_for
 from stream_dagmm.levels import Level
 from stream_dagmm.mixture import Mixture
 
-KEPT = 0.97
-"""Share of every correlation that is believed; the rest, and `RIDGE`, keep what is nearly a copy of
-another column from being infinitely telling."""
+ENTRIES, MOST_COMPONENTS = 64, 8
+"""Columns times components, and components, at most: what many columns have in them, few events
+tell of, and a row's cost stays that of a few columns more."""
 
-RIDGE = 0.03
-"""Added to every variance, in mean variances."""
-
-TAIL = 5.0
-"""Degrees of freedom of the surprise at a column."""
-
-USUAL = 1.0
+USUAL = 0.5
 """Standard deviations over its mean up to which the surprise says nothing."""
 
 TEACHES_AT_MOST = 3.0
@@ -40,52 +36,21 @@ LEAST_DEVIATION = 0.01
 LEAST_ROWS = 32
 """Events before correlations say anything."""
 
+START = 1024
+"""Events until which several components are fitted anew to the memory, block by block."""
 
-class Conditionals(NamedTuple):
-    """The Gaussian made ready for rows of D columns."""
-
-    precision: Floats
-    """[D, D] on the column grid."""
-    offset: Floats
-    """[D] the mean times the precision."""
-    narrowness: Floats
-    """[D] inverse variance of each column given the others."""
-    weight: float
-    """What the columns tell of each other: minus the logarithm of the share of their variance that
-    is left when the others are given, twice the nats if all were alike."""
-
-    @classmethod
-    def of(cls, gaussian: Mixture) -> Self:
-        """Of a mixture with one component."""
-        covariance = gaussian.covariance[0].numpy()
-        variances = covariance.diagonal()
-        steadied = KEPT * covariance
-        np.fill_diagonal(steadied, variances + RIDGE * variances.mean() + mixture.RIDGE)
-        inverse = np.asarray(np.linalg.inv(steadied), dtype=np.float64)
-        precision = on_column_grid(inverse)
-        narrowness = inverse.diagonal().copy()
-        left = float((1.0 / narrowness).sum() / steadied.trace())
-        offset = gaussian.mean[0].numpy() @ precision
-        return cls(precision, offset, narrowness, max(0.0, -math.log(left)))
-
-    def surprise(self, rows: Floats) -> Floats:
-        """Of rows [B, D] on the row grid: mean over columns of minus the log-likelihood given the
-        others, in nats and up to a constant; [B]."""
-        pulled = rows @ self.precision - self.offset
-        squares = pulled * pulled / self.narrowness
-        return np.asarray(
-            0.5 * (TAIL + 1.0) * np.log1p(squares / TAIL).mean(axis=1)
-            - 0.5 * np.log(self.narrowness).mean()
-        )
+SHOWN = 128
+"""Rows of a block, about, that several components learn, and that tell what is usual."""
 
 
-class Joint(NamedTuple):
-    """What is known of how columns go together."""
+class View(NamedTuple):
+    """One mixture over the columns, and what its surprises were."""
 
-    gaussian: Mixture
-    """One component over the standardised columns."""
+    learned: Mixture
     level: Level
     """Of the surprises that were learned."""
+    gain: Level
+    """Of the nats a column that the others told of it."""
     conditionals: Conditionals | None
     """None until enough was learned, and where one column stands alone."""
 
@@ -96,48 +61,114 @@ class Joint(NamedTuple):
         nothing = Mixture(
             *(zeros(*shape, dtype=torch.float64) for shape in ((1,), (1, 0), (1, 0, 0)))
         )
-        return cls(nothing, Level.fresh(memory), None)
+        return cls(nothing, Level.fresh(memory), Level.fresh(memory), None)
+
+    @property
+    def told(self) -> float:
+        """Nats a column that the others told; 0 where they told nothing, or too little is known."""
+        ready = self.conditionals is not None and self.level.settled
+        return max(0.0, self.gain.mean) if ready else 0.0
 
     def excess(self, rows: Floats) -> Floats:
-        """Half the logarithm [B] of how far the surprise at rows [B, D] lies above what is usual,
-        by weight; 0 where it does not."""
-        if self.conditionals is None or not self.level.settled:
+        """Logarithm [B] of how far the surprise at rows [B, D] lies above what is usual, by what
+        the columns tell; 0 where it does not."""
+        if self.conditionals is None or not self.told:
             return np.zeros(len(rows))
         deviation = math.sqrt(self.level.variance + LEAST_DEVIATION**2)
         above = (self.conditionals.surprise(rows) - self.level.mean) / deviation - USUAL
-        weight = 0.5 * self.conditionals.weight
-        return np.asarray(weight * np.log1p(np.maximum(above, 0.0)))
+        return np.asarray(self.told * np.log1p(np.maximum(above, 0.0)))
+
+    def watched(self, rows: Floats) -> Self:
+        """After its surprises at rows [B, D] that it is about to learn."""
+        if self.conditionals is None or len(self.conditionals.counts) != rows.shape[1]:
+            return self
+        surprise = self.conditionals.surprise(rows)
+        held = np.minimum(surprise, self.level.above(TEACHES_AT_MOST, LEAST_DEVIATION))
+        told = self.conditionals.alone(rows) - surprise
+        return self._replace(level=self.level.after(held), gain=self.gain.after(told))
+
+    def updated(self, rows: Floats, events: int) -> Self:
+        """After rows [B, D] that stand for so many events, one component or several."""
+        values = torch.from_numpy(rows)
+        belonging = torch.ones(len(rows), 1, dtype=torch.float64)
+        if len(self.learned.mass) > 1:
+            belonging = mixture.responsibilities(mixture.steadied(self.learned), values)
+        decay = 2.0 ** (-events / self.level.memory)
+        weighed = belonging * (events / len(rows))
+        return self.with_mixture(mixture.update(self.learned, values, weighed, decay))
+
+    def fitted(
+        self, memory: Floats, components: int, mass: float, random: np.random.Generator
+    ) -> Self:
+        """With so many components that were fitted to a memory [R, D] of events of that mass."""
+        found = mixture.fitted(torch.from_numpy(memory), components, random)
+        share = mass / float(found.mass.sum())
+        return self.with_mixture(found._replace(mass=found.mass * share))
+
+    def with_mixture(self, learned: Mixture) -> Self:
+        """With another mixture, ready to be asked where it has seen enough."""
+        together = learned.mean.shape[1] > 2  # beside the count of unknown features
+        ready = together and float(learned.mass.sum()) >= LEAST_ROWS
+        steadied = mixture.shrunk(learned) if len(learned.mass) > 1 else learned
+        return self._replace(
+            learned=learned, conditionals=Conditionals.of(steadied) if ready else None
+        )
+
+
+class Joint(NamedTuple):
+    """What is known of how columns go together."""
+
+    single: View
+    """By one Gaussian."""
+    several: View
+    """By several, as many as the columns allow."""
+
+    @classmethod
+    def fresh(cls, memory: float) -> Self:
+        """Knows nothing, and will remember `memory` events."""
+        return cls(View.fresh(memory), View.fresh(memory))
+
+    def excess(self, rows: Floats) -> Floats:
+        """How far rows [B, D] surprise the view to which the columns tell more: `View.excess`."""
+        return (self.several if self.several.told > self.single.told else self.single).excess(rows)
 
     def moved(self, gain: Floats, shift: Floats) -> Self:
         """After the scale of the columns moved: by `scaling.carried`."""
         by = torch.from_numpy(gain), torch.from_numpy(shift)
-        return self._replace(gaussian=mixture.moved(self.gaussian, *by))
+        return type(self)(*(v._replace(learned=mixture.moved(v.learned, *by)) for v in self))
 
-    def learned(self, rows: Floats) -> Self:
-        """After rows [B, D] that may teach, on the scale that stands."""
-        if not len(rows):
-            return self._ready()  # columns may have come all the same
-        after = self
-        if self.conditionals is not None and len(self.conditionals.offset) == rows.shape[1]:
-            surprise = self.conditionals.surprise(rows)
-            held = np.minimum(surprise, self.level.above(TEACHES_AT_MOST, LEAST_DEVIATION))
-            after = self._replace(level=self.level.after(held))
-        decay = 2.0 ** (-len(rows) / self.level.memory)
-        belonging = torch.ones(len(rows), 1, dtype=torch.float64)
-        gaussian = mixture.update(self.gaussian, torch.from_numpy(rows), belonging, decay)
-        return after._replace(gaussian=gaussian)._ready()
-
-    def _ready(self) -> Self:
-        together = self.gaussian.mean.shape[1] > 2  # beside the count of unknown features
-        enough = together and float(self.gaussian.mass) >= LEAST_ROWS
-        return self._replace(conditionals=Conditionals.of(self.gaussian) if enough else None)
+    def learned(self, rows: Floats, memory: Floats, random: np.random.Generator) -> Self:
+        """After rows [B, D] that may teach, on the scale that stands, as the memory [R, D] is."""
+        if not len(rows):  # columns may have come all the same
+            return type(self)(*(view.with_mixture(view.learned) for view in self))
+        shown = rows[:: max(1, len(rows) // SHOWN)]
+        single = self.single.watched(shown).updated(rows, len(rows))
+        mass = float(single.learned.mass)
+        several = self.several.watched(shown)
+        count = components_for(rows.shape[1], ENTRIES, MOST_COMPONENTS)
+        if count == 1 or mass < LEAST_ROWS:
+            several = View.fresh(single.level.memory)
+        elif mass < START or len(several.learned.mass) != count:
+            several = several.fitted(memory, count, mass, random)
+        else:
+            several = several.updated(shown, len(rows))
+        return type(self)(single, several)
 
     def to_state(self) -> dict[str, Any]:
         """Named arrays and plain values."""
-        gaussian = {name: tensor.numpy() for name, tensor in self.gaussian._asdict().items()}
-        return {"gaussian": gaussian, "level": list(self.level)}
+        return {name: _to_state(view) for name, view in self._asdict().items()}
 
     def restored(self, state: dict[str, Any]) -> Self:
         """This fresh one with a saved state."""
-        tensors = {name: torch.from_numpy(array) for name, array in state["gaussian"].items()}
-        return type(self)(Mixture(**tensors), Level(*state["level"]), None)._ready()
+        return type(self)(*(_restored(state[name]) for name in self._fields))
+
+
+def _to_state(view: View) -> dict[str, Any]:
+    learned = {name: tensor.numpy() for name, tensor in view.learned._asdict().items()}
+    return {"mixture": learned, "level": list(view.level), "gain": list(view.gain)}
+
+
+def _restored(state: dict[str, Any]) -> View:
+    learned = Mixture(**{name: torch.from_numpy(array) for name, array in state["mixture"].items()})
+    view = View(learned, Level(*state["level"]), Level(*state["gain"]), None)
+    return view.with_mixture(learned)

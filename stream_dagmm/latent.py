@@ -13,7 +13,7 @@ from stream_dagmm import mixture, mixture_prior, networks, scaling, variation
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.autoencoder_model import AutoencoderModel
 from stream_dagmm.dagmm_model import DagmmModel
-from stream_dagmm.detectors.gaussian_mixture import MixtureModel, steadied
+from stream_dagmm.detectors.gaussian_mixture import MixtureModel
 from stream_dagmm.detectors.pca import PcaModel
 from stream_dagmm.events import as_events
 from stream_dagmm.glgae_model import GlgaeModel
@@ -81,7 +81,7 @@ def _of_mixture(model: MixtureModel, rows: Floats) -> Latent | None:
     if model.mixture is None:
         return None
     codes = scaling.standardise(model.scale, rows).rows
-    return _among(codes, steadied(model.mixture))
+    return _among(codes, mixture.steadied(model.mixture))
 
 
 def _among(codes: Floats, learned: Mixture) -> Latent:

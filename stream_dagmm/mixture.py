@@ -240,3 +240,8 @@ def spread(mixture: Mixture) -> Mixture:
     is as strange as its standardised size says, not infinitely strange."""
     varied = (weights(mixture)[:, None, None] * mixture.covariance).sum(dim=0).diagonal() > RIDGE
     return mixture._replace(covariance=mixture.covariance + (~varied).double().diag())
+
+
+def steadied(mixture: Mixture) -> Mixture:
+    """The mixture as it judges rows: `shrunk` and `spread`."""
+    return spread(shrunk(mixture))

@@ -124,7 +124,10 @@ class MixtureModel(NamedTuple):
             start = start._replace(rows=start.rows[:0])
             learned = self._moved(self.mixture, wider, scale, rows)
         return self._replace(
-            scale=scale, start=start, mixture=learned, prepared=mixture.readout(steadied(learned))
+            scale=scale,
+            start=start,
+            mixture=learned,
+            prepared=mixture.readout(mixture.steadied(learned)),
         )
 
     def _start(self, rows: Floats) -> Mixture:
@@ -136,7 +139,7 @@ class MixtureModel(NamedTuple):
         gain, shift = map(torch.from_numpy, scaling.carried(old, new))
         standing = mixture.moved(standing, gain, shift)
         values = torch.from_numpy(scaling.standardise(new, rows).rows)
-        belonging = mixture.responsibilities(steadied(standing), values)
+        belonging = mixture.responsibilities(mixture.steadied(standing), values)
         return mixture.update(standing, values, belonging, 2.0 ** (-len(rows) / self.half_life))
 
     def to_state(self) -> dict[str, Tree]:
@@ -152,7 +155,7 @@ class MixtureModel(NamedTuple):
         """This fresh model with a saved state."""
         tensors = {name: torch.from_numpy(array) for name, array in state["mixture"].items()}
         learned = Mixture(**tensors) if tensors else None
-        prepared = mixture.readout(steadied(learned)) if learned else None
+        prepared = mixture.readout(mixture.steadied(learned)) if learned else None
         start = self.start.restored(state["start"])
         return self._replace(
             scale=Scale(**state["scale"]), start=start, mixture=learned, prepared=prepared
@@ -163,8 +166,3 @@ class MixtureModel(NamedTuple):
         if self.mixture is None:
             return {}
         return {"component_weights": mixture.weights(self.mixture).tolist()}
-
-
-def steadied(learned: Mixture) -> Mixture:
-    """The mixture as it scores."""
-    return mixture.spread(mixture.shrunk(learned))
