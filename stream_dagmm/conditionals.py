@@ -42,8 +42,8 @@ class Conditionals(NamedTuple):
     """[K, D] variance of each column alone."""
     share: Floats
     """[K] of the events."""
-    log_share: Floats
-    """[K, D] log of it, less half the log determinant of the other columns' covariance."""
+    log_peak: Floats
+    """[K] log of it, less half the log determinant of the component's covariance."""
     counts: Floats
     """[D] what a column counts for in the mean over those that vary."""
 
@@ -61,7 +61,7 @@ class Conditionals(NamedTuple):
             np.fill_diagonal(one, variances)
         inverse = np.asarray(np.linalg.inv(steadied), dtype=np.float64)
         narrowness = inverse.diagonal(axis1=1, axis2=2).copy()
-        volume = np.linalg.slogdet(steadied)[1][:, None] + np.log(narrowness)
+        volume = np.linalg.slogdet(steadied)[1]
         return cls(
             precision=on_column_grid(inverse.transpose(1, 0, 2).reshape(len(total), -1)),
             mean=mean,
@@ -69,28 +69,43 @@ class Conditionals(NamedTuple):
             narrowness=narrowness,
             width=width,
             share=share,
-            log_share=np.log(np.maximum(share, 1e-300))[:, None] - 0.5 * volume,
+            log_peak=np.log(np.maximum(share, 1e-300)) - 0.5 * volume,
             counts=varies / max(1, varies.sum()),
         )
 
     def surprise(self, rows: Floats) -> Floats:
         """Of rows [B, D] on the row grid: mean over columns of minus the log density given the
         others, in nats and up to a constant; [B]. Minus a log pseudo-likelihood (Besag 1975)."""
-        pulled = (rows @ self.precision).reshape(len(rows), *self.mean.shape) - self.pull
+        pulled = self._pulled(rows)
         squares = pulled * pulled / self.narrowness  # [B, K, D]
         densities = _density(squares, self.narrowness)
         if len(self.mean) == 1:
             return self._mean(densities[:, 0])
-        whole = (pulled * (rows[:, None, :] - self.mean)).sum(axis=2)
-        log_shares = self.log_share - 0.5 * (whole[:, :, None] - squares)
-        shares = np.exp(log_shares - log_shares.max(axis=1, keepdims=True))
+        of_rest = self._squared_distances(rows, pulled)[:, :, None] - squares
+        # The others' covariance has the whole one's determinant times P_jj.
+        peaks = self.log_peak[:, None] - 0.5 * np.log(self.narrowness)
+        shares = _softened(peaks - 0.5 * of_rest)
         return self._mean((shares * densities).sum(axis=1) / shares.sum(axis=1))
+
+    def belonging(self, rows: Floats) -> Floats:
+        """Posterior probability of each component [B, K], for rows [B, D]."""
+        distances = self._squared_distances(rows, self._pulled(rows))
+        shares = _softened(self.log_peak - 0.5 * distances)
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def alone(self, rows: Floats) -> Floats:
         """The same by each column's own law, the others unheard; [B]."""
         squares = (rows[:, None, :] - self.mean) ** 2 / self.width
         densities = _density(squares, 1.0 / self.width)
         return self._mean((self.share[:, None] * densities).sum(axis=1))
+
+    def _pulled(self, rows: Floats) -> Floats:
+        product = rows @ self.precision
+        return product.reshape(len(rows), *self.mean.shape) - self.pull
+
+    def _squared_distances(self, rows: Floats, pulled: Floats) -> Floats:
+        """Mahalanobis's [B, K]."""
+        return np.asarray((pulled * (rows[:, None, :] - self.mean)).sum(axis=2))
 
     def _mean(self, densities: Floats) -> Floats:
         return np.asarray(-(np.log(densities) * self.counts).sum(axis=1))
@@ -100,6 +115,11 @@ def _density(squares: Floats, narrowness: Floats) -> Floats:
     """Student's, of squared deviations in units of 1 / narrowness, up to a constant."""
     spread = 1.0 + squares / TAIL
     return np.asarray(np.sqrt(narrowness) / (spread * spread * spread))
+
+
+def _softened(logs: Floats) -> Floats:
+    """In proportion to the exponentials over axis 1, the largest of them 1."""
+    return np.asarray(np.exp(logs - logs.max(axis=1, keepdims=True)))
 
 
 def components_for(columns: int, entries: int, at_most: int) -> int:

@@ -39,8 +39,8 @@ LEAST_ROWS = 32
 START = 1024
 """Events until which several components are fitted anew to the memory, block by block."""
 
-SHOWN = 128
-"""Rows of a block, about, that several components learn, and that tell what is usual."""
+SHOWN = 64
+"""Rows of a block, about, that several components learn, and that tell what is usual to them."""
 
 
 class View(NamedTuple):
@@ -80,22 +80,29 @@ class View(NamedTuple):
 
     def watched(self, rows: Floats) -> Self:
         """After its surprises at rows [B, D] that it is about to learn."""
-        if self.conditionals is None or len(self.conditionals.counts) != rows.shape[1]:
+        if self.conditionals is None:
             return self
         surprise = self.conditionals.surprise(rows)
         held = np.minimum(surprise, self.level.above(TEACHES_AT_MOST, LEAST_DEVIATION))
         told = self.conditionals.alone(rows) - surprise
         return self._replace(level=self.level.after(held), gain=self.gain.after(told))
 
+    def moved(self, gain: Floats, shift: Floats) -> Self:
+        """After the scale of the columns moved, or columns came: by `scaling.carried`."""
+        came = len(gain) != self.learned.mean.shape[1]
+        learned = mixture.moved(self.learned, torch.from_numpy(gain), torch.from_numpy(shift))
+        return self.with_mixture(learned) if came else self._replace(learned=learned)
+
     def updated(self, rows: Floats, events: int) -> Self:
         """After rows [B, D] that stand for so many events, one component or several."""
-        values = torch.from_numpy(rows)
-        belonging = torch.ones(len(rows), 1, dtype=torch.float64)
-        if len(self.learned.mass) > 1:
-            belonging = mixture.responsibilities(mixture.steadied(self.learned), values)
+        belonging = np.ones((len(rows), 1))
+        if self.conditionals is not None and len(self.learned.mass) > 1:
+            belonging = self.conditionals.belonging(rows)
         decay = 2.0 ** (-events / self.level.memory)
-        weighed = belonging * (events / len(rows))
-        return self.with_mixture(mixture.update(self.learned, values, weighed, decay))
+        weighed = torch.from_numpy(belonging * (events / len(rows)))
+        return self.with_mixture(
+            mixture.update(self.learned, torch.from_numpy(rows), weighed, decay)
+        )
 
     def fitted(
         self, memory: Floats, components: int, mass: float, random: np.random.Generator
@@ -134,21 +141,20 @@ class Joint(NamedTuple):
 
     def moved(self, gain: Floats, shift: Floats) -> Self:
         """After the scale of the columns moved: by `scaling.carried`."""
-        by = torch.from_numpy(gain), torch.from_numpy(shift)
-        return type(self)(*(v._replace(learned=mixture.moved(v.learned, *by)) for v in self))
+        return type(self)(*(view.moved(gain, shift) for view in self))
 
     def learned(self, rows: Floats, memory: Floats, random: np.random.Generator) -> Self:
         """After rows [B, D] that may teach, on the scale that stands, as the memory [R, D] is."""
-        if not len(rows):  # columns may have come all the same
-            return type(self)(*(view.with_mixture(view.learned) for view in self))
+        if not len(rows):
+            return self
         shown = rows[:: max(1, len(rows) // SHOWN)]
-        single = self.single.watched(shown).updated(rows, len(rows))
+        single = self.single.watched(rows).updated(rows, len(rows))
         mass = float(single.learned.mass)
         several = self.several.watched(shown)
         count = components_for(rows.shape[1], ENTRIES, MOST_COMPONENTS)
-        if count == 1 or mass < LEAST_ROWS:
+        if count == 1 or single.conditionals is None:
             several = View.fresh(single.level.memory)
-        elif mass < START or len(several.learned.mass) != count:
+        elif mass < START or several.conditionals is None or len(several.learned.mass) != count:
             several = several.fitted(memory, count, mass, random)
         else:
             several = several.updated(shown, len(rows))
