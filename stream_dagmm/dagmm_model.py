@@ -159,14 +159,15 @@ class DagmmModel(NamedTuple):
         own, new = own or self._measured(rows), self._measured_new(rows, levels)
         terms, codes = np.zeros((len(rows), len(TERMS))), np.empty((len(rows), 0))
         density, innovated, residual, energy, joint, beyond, judged = terms.T
-        if self.floor and len(self.held.rows):
+        if self.floor:
             density[:] = self._distances(own.rows) if distances is None else distances
-            innovated[:] = neighbourhood.log_distance_to(self.held.new, new.rows)
         if self.deep is not None:
             seen = deep_mixture.encoded(self.deep, self._inputs(own.rows, new.rows))
             residual[:], energy[:] = self._neural_terms(self.deep, seen)
             codes = seen.z
         if self.floor and not self.design.faithful:
+            if len(self.held.rows):
+                innovated[:] = neighbourhood.log_distance_to(self.held.new, new.rows)
             joint[:] = self.joint.excess(own.rows)
         beyond[:] = own.beyond + new.beyond
         if self.design.faithful:
@@ -238,11 +239,16 @@ class DagmmModel(NamedTuple):
         codes = self._codes(contexts)[teaches]
         if self.design.faithful:
             return after._replace(reach=self.reach.learned(rows))._deepened(own, codes)
-        moved = self.joint.moved(*scaling.carried(side_of(self.scale, 0), side_of(scale, 0)))
-        taught = interleaved(own, new)
-        random = buffers.generator(self.design.seed, age, 4)
-        joint = moved.learned(own, after._remembered_columns(), random)
+        taught, joint = interleaved(own, new), after._joint_after(self.scale, own)
         return after._replace(joint=joint, echo=heard)._deepened(taught, codes)
+
+    def _joint_after(self, before: Scale, own: Floats) -> Joint:
+        """Of a block's rows [B, D] on the scale that stands, when another one stood before."""
+        if not self.floor:
+            return self.joint
+        moved = self.joint.moved(*scaling.carried(side_of(before, 0), side_of(self.scale, 0)))
+        random = buffers.generator(self.design.seed, self.age, 4)
+        return moved.learned(own, self._remembered_columns(), random)
 
     def _passed(self, rows: Floats, contexts: Floats) -> tuple[Bools, Gate]:
         """Strange is what the networks cannot reconstruct or, at half the weight, what is far:

@@ -14,10 +14,11 @@ class StreamDAGMM(BlockDetector):
     """Scores each event of a stream by how little it fits what the stream was, and learns it.
 
     The score is a sum of logarithms: the event's distance to the nearest tenth of a memory of past
-    events, and how badly its features go together under one Gaussian over all of them (the floor,
-    which works from the second event on); the distance of its reconstruction error by an
-    autoencoder to those of the memory; its energy under a mixture of Gaussians over the
-    autoencoder's codes; and how far any feature lies beyond `scaling.CLIP` standard deviations.
+    events, and how little each feature is what a mixture of Gaussians over all of them expects,
+    given the others (the floor, which works from the second event on); the distance of its
+    reconstruction error by an autoencoder to those of the memory; its energy under a mixture of
+    Gaussians over the autoencoder's codes; and how far any feature lies beyond `scaling.CLIP`
+    standard deviations.
     Distances and networks see the event and its innovation, the difference from the last ten events
     or so. Where the scores of a stream hold on, those just before are heard (`echo`); what somebody
     said of an event counts for its like (`feedback`). Cold, the score is 0.
@@ -65,7 +66,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -3.8 3.8
+    -3.8 5.5
 
     References
     ----------

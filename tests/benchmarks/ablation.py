@@ -69,6 +69,7 @@ SWITCHES: dict[str, Switch] = {
     "residual": score_without("residual"),
     "energy": score_without("energy"),
     "joint": score_without("joint"),
+    "several over columns": Switch(names={"joint:MOST_COMPONENTS": 1}),
     "echo": Switch(names={"echo:POWER": 1e9}),
     "copies": Switch(names={"gate:ALIKE": np.inf}),
     "beyond": score_without("beyond"),
@@ -77,7 +78,7 @@ SWITCHES: dict[str, Switch] = {
     "trimming": Switch(names={"objectives:TRUSTED": 1.0, "deep_mixture:TRUSTED": 1.0}),
     "E-steps": Switch(names={"deep_mixture:EM_STEPS": 0}),
     "publishing": Switch(names={"deep_mixture:PUBLISH_EVERY": 10**9}),
-    "several components": Switch({"n_components": 1}),
+    "several over codes": Switch({"n_components": 1}),
     "short first blocks": Switch(names={"deep_mixture:YOUNG": 0}),
     "forgetting": Switch({"half_life": np.inf}),
 }

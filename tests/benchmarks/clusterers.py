@@ -25,7 +25,7 @@ from stream_dagmm import (
     scaling,
 )
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.detectors.gaussian_mixture import MixtureModel, steadied
+from stream_dagmm.detectors.gaussian_mixture import MixtureModel
 from stream_dagmm.glgae_model import GlgaeModel
 from stream_dagmm.gmvae_model import GmvaeModel
 from stream_dagmm.latent import latent_many
@@ -80,7 +80,7 @@ def ours(stream: Floats, unseen: Floats, seed: int) -> Answer:
     model = detector._model
     if not isinstance(model, MixtureModel) or model.mixture is None:
         raise ValueError("nothing was learned; give a longer stream")
-    return of_mixture(in_own_units(steadied(model.mixture), model.scale), unseen)
+    return of_mixture(in_own_units(mixture.steadied(model.mixture), model.scale), unseen)
 
 
 def dagmm(stream: Floats, unseen: Floats, seed: int) -> Answer:

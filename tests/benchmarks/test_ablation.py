@@ -16,10 +16,11 @@ from tests.benchmarks.streams import Stream
 
 
 def scores(name: str) -> Floats:
-    """Of 6,000 events with a narrow new mode, one far off and a flood: something for each mechanism
-    to do."""
+    """Of 6,000 events with a curve, a narrow new mode, one far off and a flood: something for each
+    mechanism to do."""
     random = np.random.default_rng(0)
     rows = random.normal(size=(6_000, 4)) + 4.0 * random.integers(2, size=(6_000, 1))
+    rows[:, 1] = (rows[:, 0] - 2.0) ** 2
     rows[3_000:3_800] = 12.0 + 0.6 * random.normal(size=(800, 4))
     rows[5_000:5_400] = 20.0
     rows[5_500, 0] = 1e6
