@@ -76,14 +76,7 @@ class ConfluentReader(Asking):
         """Join the group at the next poll."""
 
         def assigned(consumer: Consumer, came: list[TopicPartition]) -> None:
-            # At a number, wherever it is, for `seek` says where to begin: an end or a beginning
-            # librdkafka 2.16 asks for, and where the answer comes after `seek` it asks again, goes
-            # there half a second later, and passes over all between. Paused first, so that nothing
-            # is fetched, and after, as partitions that it did not know could not be.
-            places = [TopicPartition(one.topic, one.partition, 0) for one in came]
-            consumer.pause(places)
-            consumer.incremental_assign(places)
-            consumer.pause(places)
+            self._hold(came)
             listener.on_assigned(_places(came))
 
         def revoked(consumer: Consumer, went: list[TopicPartition]) -> None:
@@ -95,6 +88,23 @@ class ConfluentReader(Asking):
             self._forget(went)
 
         self._consumer.subscribe(list(topics), on_assign=assigned, on_revoke=revoked, on_lost=lost)
+
+    def _hold(self, came: list[TopicPartition]) -> None:
+        """Take these on, still.
+
+        They are paused first, or what lies at the number might be fetched, before the log begins,
+        and then nothing can be sought in them any more; and known before that, or librdkafka 2.16
+        does not pause them. The number is any: `seek` says where to begin. For an end or a
+        beginning librdkafka asks, and where the answer comes after `seek` it asks again, goes there
+        half a second later, and passes over all between.
+        """
+        places = [TopicPartition(one.topic, one.partition, 0) for one in came]
+        for one in places:
+            with contextlib.suppress(KafkaException):  # of a topic that is being made anew
+                self._consumer.get_watermark_offsets(one, cached=True)
+        self._consumer.pause(places)
+        self._consumer.incremental_assign(places)
+        self._consumer.pause(places)
 
     def poll(self, timeout_ms: int, at_most: int) -> Mapping[Place, list[Fetched]]:
         """Records by partition; `Fatal`, `OutOfRange`."""

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
 
+from stream_dagmm_connectors.kafka import confluent_reader
 from stream_dagmm_connectors.kafka.client import (
     Aborted,
     Clients,
@@ -29,6 +31,7 @@ from stream_dagmm_connectors.kafka.connection import Connection, Timing
 from stream_dagmm_connectors.kafka.kafka_clients import KafkaClients
 from tests.broker.broker import Broker
 from tests.broker.proxy import Api
+from tests.connectors.kafka.streams import delete_before, fill
 from tests.connectors.kafka.test_members import until
 
 KINDS: dict[str, Callable[..., Clients]] = {
@@ -334,6 +337,30 @@ def test_nothing_is_passed_over_where_brokers_are_slow_to_say_where_a_log_ends(
         got += take(one, place, sent - len(got))
         one.close(5_000)
     assert [int(r.value or b"-1") for r in got] == [*range(sent)]
+
+
+class Slow(Consumer):
+    """Takes its time between what a callback does."""
+
+    def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        super().incremental_assign(partitions)
+        time.sleep(0.3)
+
+
+def test_a_member_begins_in_a_log_whose_first_records_are_gone(
+    broker: Broker, group: str, topic: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partition that librdkafka fetches before its log begins cannot be sought in any more."""
+    monkeypatch.setattr(confluent_reader, "Consumer", Slow)
+    place = Place(topic(), 0)
+    fill(broker, place.topic, [b"%d" % number for number in range(10)])
+    delete_before(broker, place.topic, 5)
+    one = ConfluentClients(Connection(broker.bootstrap), TIMING, group=group).reader()
+    one.subscribe([place.topic], noting := Noting())
+    until(lambda: one.poll(20, 10) is not None and noting.came == [place])
+    begin(one, place, 7)
+    assert [r.value for r in take(one, place, 3)] == [b"7", b"8", b"9"]
+    one.close(5_000)
 
 
 def test_an_offset_that_the_log_never_had_is_told(reader: Reader, place: Place) -> None:
