@@ -62,10 +62,11 @@ class Conditionals(NamedTuple):
         inverse = np.asarray(np.linalg.inv(steadied), dtype=np.float64)
         narrowness = inverse.diagonal(axis1=1, axis2=2).copy()
         volume = np.linalg.slogdet(steadied)[1]
+        precision = on_column_grid(inverse.transpose(1, 0, 2).reshape(len(total), -1))
         return cls(
-            precision=on_column_grid(inverse.transpose(1, 0, 2).reshape(len(total), -1)),
+            precision=precision,
             mean=mean,
-            pull=np.einsum("kd,kde->ke", mean, inverse),
+            pull=np.einsum("kd,dke->ke", mean, precision.reshape(len(total), *mean.shape)),
             narrowness=narrowness,
             width=width,
             share=share,

@@ -40,7 +40,7 @@ LEFT_AFTER_DRIFT = 0.25
 """Of the weight of what was learned before: so scale and memory follow the new normal soon, and the
 few events of a flood that teach before it is known for one are not at once a good part of all."""
 
-ENERGY_WEIGHT = 0.25
+ENERGY_SHARE = 0.1
 """Of the energy per dimension beside the log distances; more costs average precision."""
 
 LEAST_RESIDUAL = 1.0 / RESIDUAL_UNIT**2
@@ -203,7 +203,7 @@ class DagmmModel(NamedTuple):
         residual = neighbourhood.log_distance_to(
             self.held.residual, seen.residual, LEAST_RESIDUAL, RESIDUAL_SHARE
         )
-        return residual, ENERGY_WEIGHT * energy / seen.z.shape[1]
+        return residual, ENERGY_SHARE * energy / seen.z.shape[1]
 
     def learn(self, rows: Floats, contexts: Floats, scores: Floats, is_text: Bools) -> Self:
         """After a block of rows [B, D'] in the contexts that `follow` gave them, which hold their

@@ -37,7 +37,8 @@ LEAST_ROWS = 32
 """Events before correlations say anything."""
 
 START = 1024
-"""Events until which several components are fitted anew to the memory, block by block."""
+"""Events, or as many as are remembered, until which several components are fitted anew to the
+memory, block by block."""
 
 SHOWN = 64
 """Rows of a block, about, that several components learn, and that tell what is usual to them."""
@@ -91,7 +92,11 @@ class View(NamedTuple):
         """After the scale of the columns moved, or columns came: by `scaling.carried`."""
         came = len(gain) != self.learned.mean.shape[1]
         learned = mixture.moved(self.learned, torch.from_numpy(gain), torch.from_numpy(shift))
-        return self.with_mixture(learned) if came else self._replace(learned=learned)
+        if self.conditionals is None or came:
+            return self.with_mixture(learned)
+        denser = np.log(np.where(gain > 0.0, gain, 1.0)) @ self.conditionals.counts
+        level = self.level._replace(mean=self.level.mean + float(denser))
+        return self._replace(learned=learned, level=level)
 
     def updated(self, rows: Floats, events: int) -> Self:
         """After rows [B, D] that stand for so many events, one component or several."""
@@ -154,7 +159,11 @@ class Joint(NamedTuple):
         count = components_for(rows.shape[1], ENTRIES, MOST_COMPONENTS)
         if count == 1 or single.conditionals is None:
             several = View.fresh(single.level.memory)
-        elif mass < START or several.conditionals is None or len(several.learned.mass) != count:
+        elif (
+            mass < min(START, single.level.memory)
+            or several.conditionals is None
+            or len(several.learned.mass) != count
+        ):
             several = several.fitted(memory, count, mass, random)
         else:
             several = several.updated(shown, len(rows))

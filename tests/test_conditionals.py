@@ -93,7 +93,7 @@ def test_columns_that_only_cluster_together_tell_of_each_other() -> None:
 
 def test_each_row_has_bits_of_its_own() -> None:
     known, rows = Conditionals.of(some(5)), on_row_grid(RANDOM.normal(size=(257, SIZE)))
-    for measure in (known.surprise, known.alone):
+    for measure in (known.surprise, known.alone, known.belonging):
         one_by_one = np.concatenate([measure(row[None]) for row in rows])
         assert one_by_one.tobytes() == measure(rows).tobytes()
 
