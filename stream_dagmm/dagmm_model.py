@@ -214,9 +214,13 @@ class DagmmModel(NamedTuple):
         return before._learned(rows, contexts, is_text, teaches, opened)
 
     def _lightened(self) -> Self:
-        """With scale and memory as if a part of the events had been learned."""
-        scale = self.scale._replace(weight=LEFT_AFTER_DRIFT * self.scale.weight)
-        return self._replace(scale=scale, memory=self.memory.lightened(LEFT_AFTER_DRIFT))
+        """With scale, memory and joint structure as if a part of the events had been learned."""
+        share = LEFT_AFTER_DRIFT
+        return self._replace(
+            scale=self.scale._replace(weight=share * self.scale.weight),
+            memory=self.memory.lightened(share),
+            joint=self.joint.lightened(share),
+        )
 
     def _learned(
         self, rows: Floats, contexts: Floats, is_text: Bools, teaches: Bools, opened: Gate

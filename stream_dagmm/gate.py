@@ -4,7 +4,8 @@ A detector that learns whatever comes excuses every anomaly that lasts. An event
 score lies above what was learned by `STRANGE` standard deviations. Strange events wait in a
 quarantine, where their distance to each other tells three kinds apart: near-identical ones (a
 flood, or a quiet new level), diverse ones (a new regime), and novel ones (single anomalies), which
-never teach. A kind is admitted once it has come often enough beside what was learned before: in a
+never teach; where most events are novel they are none, but a regime wider than all that was, and so
+diverse. A kind is admitted once it has come often enough beside what was learned before: in a
 row or nearly, or, where it is diverse, by more than a tenth of all events for long. What nobody can
 tell without labels, a long flood of equal events from a quiet new level, is decided for the flood
 for as long as the past was, as far as it is remembered.
@@ -82,6 +83,8 @@ class Gate(NamedTuple):
     """Leaky count of diverse strange events."""
     identical: float
     """Leaky count of near-identical strange events."""
+    scattered: float
+    """Novel events, less all others."""
     taught: float
     """Events learned, at most `memory`."""
 
@@ -90,7 +93,7 @@ class Gate(NamedTuple):
         """Open to everything."""
         level = Level.fresh(memory)
         usual = Level(memory, FIRST_EVENTS, FIRST_SHARE, 0.0)
-        return cls(level, level, np.empty((0, 1)), usual, 0.0, 0.0, 0.0, 0.0)
+        return cls(level, level, np.empty((0, 1)), usual, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     @property
     def admits_identical(self) -> bool:
@@ -149,6 +152,10 @@ def passed(
     waiting = np.vstack([widened(gate.quarantine, rows.shape[1]), rows[strange]])
     kinds = np.full(len(rows), -1)
     kinds[strange] = _kinds(gate.distance, waiting, int(strange.sum()), standardised)
+    is_novel = kinds == NOVEL
+    scattered = max(0.0, gate.scattered + 2.0 * int(is_novel.sum()) - len(rows))
+    if scattered > PATIENCE:
+        kinds[is_novel] = DIVERSE
     after = _counted(gate, kinds, int((~strange & ~refused).sum()))
     teaches = ~refused & (
         ~strange
@@ -156,6 +163,7 @@ def passed(
         | ((kinds == IDENTICAL) & gate.admits_identical)
     )
     return teaches, after._replace(
+        scattered=scattered,
         score=gate.score.after(scores[teaches]),
         distance=gate.distance.after(distances[teaches]),
         quarantine=waiting[-QUARANTINE:],

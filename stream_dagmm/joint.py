@@ -98,6 +98,14 @@ class View(NamedTuple):
         level = self.level._replace(mean=self.level.mean + float(denser))
         return self._replace(learned=learned, level=level)
 
+    def lightened(self, share: float) -> Self:
+        """As if a share of the events had been learned."""
+        return self._replace(
+            learned=self.learned._replace(mass=share * self.learned.mass),
+            level=self.level.lightened(share),
+            gain=self.gain.lightened(share),
+        )
+
     def updated(self, rows: Floats, events: int) -> Self:
         """After rows [B, D] that stand for so many events, one component or several."""
         belonging = np.ones((len(rows), 1))
@@ -147,6 +155,10 @@ class Joint(NamedTuple):
     def moved(self, gain: Floats, shift: Floats) -> Self:
         """After the scale of the columns moved: by `scaling.carried`."""
         return type(self)(*(view.moved(gain, shift) for view in self))
+
+    def lightened(self, share: float) -> Self:
+        """As if a share of the events had been learned."""
+        return type(self)(*(view.lightened(share) for view in self))
 
     def learned(self, rows: Floats, memory: Floats, random: np.random.Generator) -> Self:
         """After rows [B, D] that may teach, on the scale that stands, as the memory [R, D] is."""

@@ -45,6 +45,10 @@ class Level(NamedTuple):
             variance=self.variance + share * (around - self.variance),
         )
 
+    def lightened(self, share: float) -> Self:
+        """As if a share of the events had been learned, but for as many as settle it."""
+        return self._replace(learned=min(self.learned, max(float(SETTLED), share * self.learned)))
+
     @property
     def settled(self) -> bool:
         """Whether enough was learned to tell the unusual."""

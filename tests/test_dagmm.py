@@ -9,6 +9,7 @@ from river import datasets
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from stream_dagmm import StreamDAGMM, gate, scaling
+from stream_dagmm.arithmetic import Floats
 from stream_dagmm.checkpoint import dumps
 from tests.cuts import bits
 
@@ -208,3 +209,17 @@ def test_a_flood_that_brings_a_new_feature_and_teaches_nothing_is_scored_on() ->
     detector.learn_many([dict(zip("abc", row, strict=True)) for row in usual.tolist()])
     flood = [{"a": 50.0, "b": 50.0, "c": 50.0, "new": 1.0}] * 512
     assert np.isfinite(detector.score_learn_many(flood)).all()
+
+
+def test_a_regime_of_four_times_the_spread_is_usual_soon() -> None:
+    random = np.random.default_rng(0)
+
+    def rows(count: int, spread: float) -> Floats:
+        common, own = random.normal(size=(count, 1)), random.normal(size=(count, 4))
+        return np.asarray(spread * (common + 0.1 * own))
+
+    detector = StreamDAGMM(seed=0)
+    before = detector.score_learn_many(rows(8_192, 1.0))[-1_024:]
+    after = detector.score_learn_many(rows(8_192, 4.0))
+    assert np.median(after[:512]) > np.quantile(before, 0.95)
+    assert np.median(after[-1_024:]) < np.quantile(before, 0.95)

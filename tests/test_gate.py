@@ -55,6 +55,20 @@ def test_a_flood_waits_as_long_as_the_past_was(settled: Gate) -> None:
     assert shares[-1] == 1.0
 
 
+def test_a_regime_that_is_wider_than_all_that_was_is_learned(settled: Gate) -> None:
+    shares, _ = through(settled, 30.0 * RANDOM.normal(size=(4_096, 4)))
+    assert (shares[:4] < 0.1).all()
+    assert (shares[-8:] == 1.0).all()
+
+
+def test_novel_events_that_are_not_most_never_teach(settled: Gate) -> None:
+    rows = RANDOM.normal(size=(8_192, 4))
+    rows[::3] = 30.0 * RANDOM.normal(size=(2_731, 4))
+    shares, gate = through(settled, rows)
+    assert gate.scattered < PATIENCE and not gate.drifted
+    assert shares.max() < 0.75
+
+
 def test_a_diverse_regime_waits_a_twelfth_of_the_past(settled: Gate) -> None:
     regime = 4.0 + RANDOM.normal(size=(2_048, 4))
     shares, _ = through(settled, regime)

@@ -32,8 +32,9 @@ class StreamDAGMM(BlockDetector):
         comes after a fifth of what was learned.
     half_life
         Events after which an event's weight in all statistics has halved; where the stream drifts,
-        what scale and memory learned before counts for a quarter; `inf` forgets nothing, drift or
-        not.
+        what scale, memory and joint structure learned before counts for a quarter; `inf` forgets
+        nothing, drift or not. Below 128 nothing is called unusual: there is no gate, and no joint
+        structure.
     n_components
         Gaussians of the latent mixture.
     hidden
@@ -66,7 +67,7 @@ class StreamDAGMM(BlockDetector):
     ...     score = detector.score_one(x)
     ...     detector.learn_one(x)
     >>> print(f"{score:.1f} {detector.score_one({**x, 'f1': 900.0}):.1f}")
-    -3.8 5.5
+    -3.7 4.9
 
     References
     ----------
