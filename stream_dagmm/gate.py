@@ -84,7 +84,7 @@ class Gate(NamedTuple):
     identical: float
     """Leaky count of near-identical strange events."""
     scattered: float
-    """Novel events, less all others."""
+    """Novel events less all others, from 0 up to twice `PATIENCE`."""
     taught: float
     """Events learned, at most `memory`."""
 
@@ -153,8 +153,8 @@ def passed(
     kinds = np.full(len(rows), -1)
     kinds[strange] = _kinds(gate.distance, waiting, int(strange.sum()), standardised)
     is_novel = kinds == NOVEL
-    scattered = max(0.0, gate.scattered + 2.0 * int(is_novel.sum()) - len(rows))
-    if scattered > PATIENCE:
+    scattered = gate.scattered + 2.0 * int(is_novel.sum()) - len(rows)
+    if gate.scattered > PATIENCE:  # before this block: a burst is not learned by what it is
         kinds[is_novel] = DIVERSE
     after = _counted(gate, kinds, int((~strange & ~refused).sum()))
     teaches = ~refused & (
@@ -163,7 +163,7 @@ def passed(
         | ((kinds == IDENTICAL) & gate.admits_identical)
     )
     return teaches, after._replace(
-        scattered=scattered,
+        scattered=min(max(scattered, 0.0), 2.0 * PATIENCE),
         score=gate.score.after(scores[teaches]),
         distance=gate.distance.after(distances[teaches]),
         quarantine=waiting[-QUARANTINE:],

@@ -80,7 +80,8 @@ class View(NamedTuple):
         return np.asarray(self.told * np.log1p(np.maximum(above, 0.0)))
 
     def watched(self, rows: Floats) -> Self:
-        """After its surprises at rows [B, D] that it is about to learn."""
+        """After its surprises at rows [B, D] that it is about to learn, by what it knew before,
+        on the scale that stood then."""
         if self.conditionals is None:
             return self
         surprise = self.conditionals.surprise(rows)

@@ -61,6 +61,14 @@ def test_a_regime_that_is_wider_than_all_that_was_is_learned(settled: Gate) -> N
     assert (shares[-8:] == 1.0).all()
 
 
+def test_one_block_of_scattered_anomalies_does_not_teach(settled: Gate) -> None:
+    block = on_row_grid(np.clip(30.0 * RANDOM.normal(size=(512, 4)), -16.0, 16.0))
+    distances = log_distance(block, USUAL)
+    teaches, after = passed(settled, block, on_row_grid, distances, distances)
+    assert teaches.mean() < 0.1
+    assert after.scattered == 2 * PATIENCE  # however long they were most, it ends as soon
+
+
 def test_novel_events_that_are_not_most_never_teach(settled: Gate) -> None:
     rows = RANDOM.normal(size=(8_192, 4))
     rows[::3] = 30.0 * RANDOM.normal(size=(2_731, 4))

@@ -100,6 +100,8 @@ def test_statistics_survive_the_moving_of_the_scale(made: Callable[[int], Floats
         before = Conditionals.of(view.learned).surprise(rows[4_096:])
         after = Conditionals.of(moved.learned).surprise(on_row_grid(rows[4_096:] * gain + shift))
         np.testing.assert_allclose(after - after.mean(), before - before.mean(), atol=2e-2)
+        denser = float((after - before).mean())
+        np.testing.assert_allclose(moved.level.mean - view.level.mean, denser, atol=0.1)
 
 
 @pytest.mark.parametrize("made", [together, ring])
@@ -117,3 +119,22 @@ def test_columns_that_come_with_a_block_of_which_nothing_teaches_are_known_all_t
     joint = joint.learned(np.empty((0, 5)), np.empty((0, 5)), np.random.default_rng(0))
     rows = np.hstack([together(8), np.zeros((8, 1))])
     assert np.isfinite(joint.excess(rows)).all()
+
+
+def test_what_is_lightened_counts_for_less_and_says_the_same() -> None:
+    rows = together(4_096)
+    joint = taught(rows)
+    lighter = joint.lightened(0.25)
+    assert lighter.excess(rows).tobytes() == joint.excess(rows).tobytes()
+    for view, light in zip(joint, lighter, strict=True):
+        assert float(light.learned.mass.sum()) == 0.25 * float(view.learned.mass.sum())
+        assert light.level.learned == max(SETTLED, 0.25 * view.level.learned)
+
+
+def test_several_components_are_fitted_anew_only_while_less_is_known_than_is_remembered() -> None:
+    rows, wrong = together(2_048), np.zeros((192, 4))
+    joint = Joint.fresh(300.0).moved(np.ones(4), np.zeros(4))
+    for start in range(0, len(rows), 64):
+        memory = rows[start:][:192] if start < 512 else wrong
+        joint = joint.learned(rows[start : start + 64], memory, np.random.default_rng(0))
+    assert float(joint.several.learned.covariance.abs().max()) > 0.1  # nothing of the wrong memory

@@ -96,7 +96,8 @@ class ConfluentReader(Asking):
         and then nothing can be sought in them any more; and known before that, or librdkafka 2.16
         does not pause them. The number is any: `seek` says where to begin. For an end or a
         beginning librdkafka asks, and where the answer comes after `seek` it asks again, goes there
-        half a second later, and passes over all between.
+        half a second later, and passes over all between. Paused once more for those that stayed
+        unknown.
         """
         places = [TopicPartition(one.topic, one.partition, 0) for one in came]
         for one in places:
