@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from stream_dagmm import StreamDAGMM, gate, scaling
 from stream_dagmm.arithmetic import Floats
 from stream_dagmm.checkpoint import dumps
+from stream_dagmm.dagmm_model import DagmmModel
 from tests.cuts import bits
 
 EVENTS, FIRST = 12_000, 512
@@ -223,3 +224,7 @@ def test_a_regime_of_four_times_the_spread_is_usual_soon() -> None:
     after = detector.score_learn_many(rows(8_192, 4.0))
     assert np.median(after[:512]) > np.quantile(before, 0.95)
     assert np.median(after[-1_024:]) < np.quantile(before, 0.95)
+    # What a drift makes the scale forget, joint structure forgets.
+    model = detector._model
+    assert isinstance(model, DagmmModel)
+    assert float(model.joint.single.learned.mass) == pytest.approx(model.scale.weight[2], rel=0.1)
