@@ -197,21 +197,24 @@ class Columns:
     def _rows_of_table(self, table: Table, places: "Places", known: int) -> Floats:
         """Rows of events none of which needs a shared column."""
         rows = np.full((table.length, self.width), np.nan)
-        finite = np.isfinite(table.values)
-        rows[:, 0] = finite @ self._are_unknown(places.numbers, known)
+        finite, unknown = np.isfinite(table.values), self._are_unknown(places.numbers, known)
+        rows[:, 0] = finite[:, unknown].sum(axis=1)
         has = places.numbers != UNKNOWN
-        rows[:, places.numbers[has]] = np.where(finite, table.values, np.nan)[:, has]
+        numbers = table.values if finite.all() else np.where(finite, table.values, np.nan)
+        rows[:, places.numbers[has]] = numbers[:, has]
         for name, column in places.texts.items():
-            present = np.flatnonzero(column != ABSENT)
-            rows[np.ix_(present, np.array(self._fields.get(name, []), dtype=np.intp))] = 0.0
+            present = column != ABSENT
+            rows[:, self._fields.get(name, [])] = np.where(present, 0.0, np.nan)[:, None]
             stands = np.flatnonzero(column > ABSENT)
             rows[stands, column[stands]] = 1.0
-            rows[present, 0] += self._are_unknown(column[present], known)
+            rows[:, 0] += present & self._are_unknown(column, known)
         return rows
 
-    def _are_unknown(self, places: npt.NDArray[np.intp], known: int) -> Floats:
+    def _are_unknown(self, places: npt.NDArray[np.intp], known: int) -> npt.NDArray[np.bool_]:
+        if known <= 1:  # to a model that knows nothing, nothing is news
+            return np.zeros(len(places), dtype=np.bool_)
         news = (places >= known) | ((places == UNKNOWN) & (known <= 1 + self.max_features))
-        return np.asarray(news * float(known > 1))  # to a model that knows nothing, nothing is news
+        return np.asarray(news)
 
     def _shared_place(self, key: Key) -> int:
         return 1 + self.max_features + bucket_of(key[0], str(key[1])) % SHARED_COLUMNS

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from stream_dagmm.arithmetic import Floats
-from stream_dagmm.events import as_events
+from stream_dagmm.events import Table, as_events
 from stream_dagmm.features import Columns
 
 
@@ -99,6 +99,28 @@ def test_a_dataframe_is_left_as_it_was(frame: Any) -> None:
     assert str(given_frame) == str(again)
 
 
+PLAIN_TABLES: dict[str, dict[str, list[Any]]] = {
+    "integers": {"a": [1, -2, 3], "b": [4, 5, 2**53]},
+    "doubles": {"a": [1.0, -2.5, 3.0], "b": [0.1, None, float("inf")]},
+    "integers and doubles": {"a": [1, -2, 3], "b": [0.5, 0.25, -1e308]},
+    "missing integers": {"a": [1, None, 3], "b": [4, 5, None], "c": [1.5, None, 2.5]},
+}
+
+
+@pytest.mark.parametrize("table", PLAIN_TABLES.values(), ids=PLAIN_TABLES)
+@pytest.mark.parametrize(
+    "frame_of",
+    [pd.DataFrame, lambda table: pd.DataFrame(table).convert_dtypes(), pl.DataFrame, pa.table],
+    ids=["pandas", "pandas-nullable", "polars", "pyarrow"],
+)
+def test_a_dataframe_of_numbers_alone_is_its_events_bit_for_bit(frame_of: Any, table: Any) -> None:
+    events = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    one, other = Columns(8), Columns(8)
+    for known in (1, 3):
+        learned = one.learn(as_events(frame_of(table)), known)
+        assert same(learned, other.learn(as_events(events), known))
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -173,3 +195,11 @@ def test_two_keys_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two features of the event have the same name"):
         as_events([{1: 1.0, "1": 1.0, "z": 3.0}])
     as_events([{1: 1.0, "2": 1.0, np.str_("z"): 3.0}])
+
+
+def test_dictionaries_are_one_table_whatever_the_order_of_their_keys() -> None:
+    events = [{"a": float(n), "b": n, "shop": str(n % 3)} for n in range(20)]
+    turned = [dict(reversed(event.items())) if n % 2 else event for n, event in enumerate(events)]
+    assert isinstance(as_events(turned), Table)
+    assert as_events(turned).event(7) == as_events(events).event(7) == events[7]
+    assert same(rows_of(turned), rows_of(events))
