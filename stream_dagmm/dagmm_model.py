@@ -238,8 +238,8 @@ class DagmmModel(NamedTuple):
         memory = self.memory.offer(lessons, buffers.generator(self.design.seed, age, 0))
         held = Held.of(scale, memory.rows, self.held.residual)
         after = self._replace(scale=scale, gate=opened, memory=memory, age=age, held=held)
-        own = scaling.measured(held.own_ruler, rows[teaches]).rows
-        new = scaling.measured(held.new_ruler, innovations[teaches]).rows
+        own = scaling.placed(held.own_ruler, rows[teaches])
+        new = scaling.placed(held.new_ruler, innovations[teaches])
         codes = self._codes(contexts)[teaches]
         if self.design.faithful:
             return after._replace(reach=self.reach.learned(rows))._deepened(own, codes)
@@ -286,12 +286,14 @@ class DagmmModel(NamedTuple):
         return neighbourhood.log_distance_to(self.held.own, own)
 
     def _standardised(self, rows: Floats) -> Floats:
-        return self._measured(rows).rows
+        return scaling.placed(self.held.own_ruler, self._within_reach(rows))
 
     def _measured(self, rows: Floats) -> Standardised:
-        """The columns on the scale; when faithful, each held to its learned range."""
-        held = self.reach.held(rows) if self.design.faithful else rows
-        return scaling.measured(self.held.own_ruler, held)
+        return scaling.measured(self.held.own_ruler, self._within_reach(rows))
+
+    def _within_reach(self, rows: Floats) -> Floats:
+        """The rows; when faithful, with each column held to its learned range."""
+        return self.reach.held(rows) if self.design.faithful else rows
 
     def _measured_new(self, rows: Floats, levels: Floats) -> Standardised:
         """The innovations on the scale."""

@@ -37,8 +37,8 @@ class Held(NamedTuple):
         own_ruler, new_ruler = (
             scaling.ruler(side_of(scale, side), GUARDED_AT_MOST) for side in (0, 1)
         )
-        own = scaling.measured(own_ruler, memory[:, ::2]).rows
-        new = scaling.measured(new_ruler, memory[:, 1::2]).rows
+        own = scaling.placed(own_ruler, memory[:, ::2])
+        new = scaling.placed(new_ruler, memory[:, 1::2])
         operands = coarse_operand(own), coarse_operand(new)
         return cls(own_ruler, new_ruler, interleaved(own, new), *operands, residual)
 

@@ -229,10 +229,11 @@ def fitted(
 def moved(mixture: Mixture, gain: Tensor, shift: Tensor) -> Mixture:
     """The mixture in coordinates row * gain + shift [Z']; dimensions beyond its own begin at the
     shift, without spread."""
-    added = len(gain) - mixture.mean.shape[1]
-    mean = torch.nn.functional.pad(mixture.mean, (0, added)) * gain + shift
-    covariance = torch.nn.functional.pad(mixture.covariance, (0, added, 0, added))
-    return Mixture(mixture.mass, mean, covariance * gain[:, None] * gain)
+    mean, covariance, added = mixture.mean, mixture.covariance, len(gain) - mixture.mean.shape[1]
+    if added:
+        mean = torch.nn.functional.pad(mean, (0, added))
+        covariance = torch.nn.functional.pad(covariance, (0, added, 0, added))
+    return Mixture(mixture.mass, mean * gain + shift, covariance * gain[:, None] * gain)
 
 
 def spread(mixture: Mixture) -> Mixture:

@@ -67,7 +67,8 @@ class Bounds(NamedTuple):
 
     def held(self, rows: Floats) -> Floats:
         """The rows [B, D] within the bounds; what is missing stays missing."""
-        return np.asarray(np.maximum(np.minimum(rows, self.high), self.low))
+        held = np.minimum(rows, self.high)
+        return np.asarray(np.maximum(held, self.low, out=held))
 
 
 class Ruler(NamedTuple):
@@ -196,17 +197,35 @@ def standardise(scale: Scale, rows: Floats) -> Standardised:
 
 def measured(by: Ruler, rows: Floats) -> Standardised:
     """`standardise`, by a ruler."""
+    apart = _apart(by, rows)
+    within = _within(by, apart)
+    return Standardised(_on_grid(by, within), _beyond(by, apart, within))
+
+
+def placed(by: Ruler, rows: Floats) -> Floats:
+    """`measured`, for those who do not ask what lies beyond: rows [B, D] on the common scale."""
+    return _on_grid(by, _within(by, _apart(by, rows)))
+
+
+def _apart(by: Ruler, rows: Floats) -> Floats:
+    """Deviations [B, D] from the centre, 0 where missing."""
     apart = rows - by.centre
     np.copyto(apart, 0.0, where=np.isnan(apart))
     if len(by.odd):
         apart[:, by.odd] = _told_apart(by, apart[:, by.odd])
+    return apart
+
+
+def _within(by: Ruler, apart: Floats) -> Floats:
     within = np.minimum(apart, by.limit)
-    np.maximum(within, -by.limit, out=within)
-    beyond = _beyond(by, apart, within)
-    within *= by.gain
-    np.rint(within, out=within)
-    within *= GRID
-    return Standardised(within, beyond)
+    return np.maximum(within, -by.limit, out=within)
+
+
+def _on_grid(by: Ruler, within: Floats) -> Floats:
+    on_grid = within * by.gain
+    np.rint(on_grid, out=on_grid)
+    on_grid *= GRID
+    return on_grid
 
 
 def _told_apart(by: Ruler, apart: Floats) -> Floats:

@@ -268,3 +268,12 @@ def test_a_column_that_is_new_is_carried_to_its_mean() -> None:
     gain, shift = scaling.carried(old, new)
     assert gain.shape == shift.shape == (4,)
     assert (gain[3], shift[3]) == (0.0, 0.0)
+
+
+@given(arrays.arrays(np.float64, (9, 3), elements=st.floats(-1e3, 1e3) | st.just(math.nan)))
+def test_rows_that_are_placed_are_those_that_are_measured(rows: Floats) -> None:
+    by = scaling.ruler(learned(np.random.default_rng(0).normal(size=(50, 3))))
+    asked = np.hstack([np.zeros((len(rows), 1)), rows])
+    before = asked.copy()
+    assert scaling.placed(by, asked).tobytes() == scaling.measured(by, asked).rows.tobytes()
+    assert asked.tobytes() == before.tobytes()
