@@ -26,6 +26,10 @@ PLAIN, NUMERIC, OTHER = "double or integer", "other number", "no number"
 MANY = 8
 """Dictionaries from which on it pays to look for columns."""
 
+AT_ONCE = 256
+"""Dictionaries that are turned into columns together: of more, the garbage collector looks through
+the iterators."""
+
 
 class Listed(NamedTuple):
     """Events one by one, as given and as cells."""
@@ -115,17 +119,22 @@ def _uniform(events: Sequence[Event]) -> Table | None:
     names = tuple(events[0])
     if not all(type(name) is str and len(name) <= LONGEST_NAME for name in names):
         return None
-    columns: dict[str, Sequence[Any]]
+    columns: dict[str, list[Any]]
     if all(tuple(event) == names for event in events):
-        values = zip(*(event.values() for event in events), strict=True)
-        columns = dict(zip(names, values, strict=True))
+        columns = {name: [] for name in names}
+        for start in range(0, len(events), AT_ONCE):
+            values = zip(
+                *(event.values() for event in events[start : start + AT_ONCE]), strict=True
+            )
+            for column, part in zip(columns.values(), values, strict=True):
+                column.extend(part)
     elif all(event.keys() == events[0].keys() for event in events):
         columns = {name: [event[name] for event in events] for name in names}
     else:
         return None
     kinds = {name: set(map(type, column)) for name, column in columns.items()}
     numbers = tuple(name for name in names if kinds[name] <= NUMBERS)
-    texts = {name: columns[name] for name in names if name not in numbers}
+    texts: dict[str, Sequence[str | None]] = {n: columns[n] for n in names if n not in numbers}
     if not all(kinds[name] <= TEXTS for name in texts):
         return None
     try:
@@ -158,8 +167,12 @@ def _from_array(values: np.ndarray[Any, Any]) -> Events:
 
 
 def _from_frame(frame: "nw.DataFrame[Any]") -> Events:
-    if any(len(str(name)) > LONGEST_NAME for name in frame.columns):
+    names = [str(name) for name in frame.columns]
+    plainly_named = {str, int}.issuperset(map(type, frame.columns)) and len({*names}) == len(names)
+    if not plainly_named or any(len(name) > LONGEST_NAME for name in names):
         return listed(frame.rows(named=True))
+    if names != frame.columns:  # a number would be taken for a row's or a column's place
+        frame = frame.rename(dict(zip(frame.columns, names, strict=True)))
     schema = {name: _kind(type(dtype)) for name, dtype in frame.schema.items()}
     numbers = [name for name, kind in schema.items() if kind != OTHER]
     rest = [name for name, kind in schema.items() if kind == OTHER]
@@ -168,10 +181,10 @@ def _from_frame(frame: "nw.DataFrame[Any]") -> Events:
         column = _texts(name, values)
         if column is None:  # of mixed types
             return listed(frame.rows(named=True))
-        texts[str(name)] = column
+        texts[name] = column
     others = [name for name in numbers if schema[name] != PLAIN]
     matrix = _matrix(frame[numbers], others) if numbers else np.empty((len(frame), 0))
-    return Table(tuple(map(str, schema)), tuple(map(str, numbers)), matrix, texts)
+    return Table(tuple(names), tuple(numbers), matrix, texts)
 
 
 @cache
@@ -194,8 +207,6 @@ def _matrix(frame: "nw.DataFrame[Any]", others: Sequence[str]) -> Floats:
     """The columns as one array [B, N], in one go where the library can: those named cast first, or
     all of them where that is not enough, as where pandas has its own missing value."""
     for names in (others, frame.columns):
-        if not all(type(name) is str for name in names):
-            break
         try:
             cast = frame.with_columns(nw.col(*names).cast(nw.Float64)) if names else frame
             found = cast.to_numpy()

@@ -122,6 +122,32 @@ def test_a_dataframe_of_numbers_alone_is_its_events_bit_for_bit(frame_of: Any, t
 
 
 @pytest.mark.parametrize(
+    "table",
+    [
+        {0: [1, 2, 3], 1: [4, 5, 6]},
+        {2: [1, 2, 3], 1: [4.5, 5.5, None], 0: [True, None, False]},
+        {1: ["a", "b", None], 0: ["c", "d", "e"], "z": [0.5, 1.5, 2.5]},
+        {(0, "a"): [1.0, 2.0, 3.0], (0, "b"): [4.0, 5.0, 6.0]},
+        {0.5: [1.0, 2.0, 3.0], -1: [4.0, 5.0, 6.0]},
+    ],
+    ids=str,
+)
+def test_no_name_of_a_pandas_column_is_taken_for_a_place(table: dict[Any, list[Any]]) -> None:
+    events = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    assert same(rows_of(pd.DataFrame(table)), rows_of(events))
+
+
+def test_columns_that_have_one_name_as_text_are_refused() -> None:
+    with pytest.raises(ValueError, match="the same name as text"):
+        as_events(pd.DataFrame({0: [1.0, 2.0], "0": [3.0, 4.0]}))
+
+
+def test_integers_that_numpy_has_no_type_for_are_read() -> None:
+    frame = pl.DataFrame({"a": pl.Series([1, 2, 2**80], dtype=pl.Int128), "b": [1, 2, 3]})
+    assert rows_of(frame)[:, 1:].tolist() == [[1.0, 1.0], [2.0, 2.0], [2.0**80, 3.0]]
+
+
+@pytest.mark.parametrize(
     "frame",
     [
         pd.DataFrame({"id": [2**53 + 1, 2**63 - 1]}),
@@ -198,8 +224,9 @@ def test_two_keys_of_one_name_are_refused() -> None:
 
 
 def test_dictionaries_are_one_table_whatever_the_order_of_their_keys() -> None:
-    events = [{"a": float(n), "b": n, "shop": str(n % 3)} for n in range(20)]
+    events = [{"a": float(n), "b": n, "shop": str(n % 3)} for n in range(600)]
     turned = [dict(reversed(event.items())) if n % 2 else event for n, event in enumerate(events)]
     assert isinstance(as_events(turned), Table)
-    assert as_events(turned).event(7) == as_events(events).event(7) == events[7]
+    for place in (7, 300, 599):
+        assert as_events(turned).event(place) == as_events(events).event(place) == events[place]
     assert same(rows_of(turned), rows_of(events))
