@@ -148,13 +148,15 @@ def test_the_tail_orders_what_lies_beyond_every_rank() -> None:
 Change = Callable[[Floats], Floats]
 
 
-def rates(change: Change, starts: list[int], rate: float, past: Past, before: int) -> list[float]:
+def rates(
+    change: Change, starts: list[int], rate: float, past: Past, before: int, law: str = "lognormal"
+) -> list[float]:
     """Mean alarm rates, as multiples of `rate`, of 500 events from so many after all scores
     changed; of 20 streams."""
     after = max(starts) + 500
     alarms = np.zeros(after)
     for seed in range(20):
-        scores = np.random.default_rng([11, seed]).lognormal(size=before + after)
+        scores = LAWS[law](np.random.default_rng([11, seed]), before + after)
         scores[before:] = change(scores[before:])
         p, _ = p_values(past._replace(key=seed), scores)
         alarms += is_alarm(p[before:], rate)
@@ -173,6 +175,19 @@ def test_alarms_are_back_at_their_rate_3000_or_6000_events_after_a_change(name: 
     starts = [first, first + 1_000, first + 3_000, first + 6_000]
     found = rates((COMPLETE | PARTIAL)[name], starts, 0.01, initial(), before=20_000)
     assert found == pytest.approx([1.0] * 4, abs=0.3)
+
+
+def test_small_changes_of_normal_scores_are_followed_late() -> None:
+    """As the README says: none for 8,000 events; 2.5 times as many at first, then 1.5 to 2."""
+    past, before = initial(), 20_000
+    shrunk = rates(
+        lambda scores: scores / 3.0, [1_000, 7_000, 14_000], 0.01, past, before, "normal"
+    )
+    assert max(shrunk[:2]) < 0.1
+    assert shrunk[2] == pytest.approx(1.0, abs=0.3)
+    risen = rates(lambda scores: scores + 0.5, [1_000, 3_000, 6_000], 0.01, past, before, "normal")
+    assert risen[:2] == pytest.approx([2.5, 2.5], abs=0.5)
+    assert 1.2 < risen[2] < 2.3
 
 
 @pytest.mark.parametrize("law", ["lognormal", "counts", "one in a hundred far away"])
